@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* bus.h - own all of the engine: build it up in order, take it down in reverse. */
+#ifndef WI_CORE_BUS_H
+#define WI_CORE_BUS_H
+
+#include <pthread.h>
+
+#include "core/counters.h"
+#include "core/pool.h"
+#include "core/reclaim.h"
+#include "core/registry.h"
+
+#define WI_BUS_MAGIC 0x77656972627573ull
+
+struct weir_bus {
+	uint64_t *guard;                /* WI_BUS_MAGIC, in a page that reads as zeros in a forked child */
+	struct wi_wake wake;
+	struct wi_topics topics;
+	struct wi_lanes lanes;
+	struct wi_registry registry;
+	struct wi_reclaimer reclaimer;
+	struct wi_pool *pool;           /* the default pool */
+	pthread_mutex_t control;        /* topics, routes, subscriptions: whoever changes them */
+	uint64_t subscription_serial;
+	uint32_t dispatcher_total;
+	uint32_t closing;
+	void (*log)(void *context, int level, const char *id, const char *text);
+	void *log_context;
+	char name[64];
+
+	/* The bus's own thread: keeper.c. */
+	struct wi_counters counters;
+	pthread_t keeper;
+	bool keeper_started;
+	uint32_t keeper_stop;
+	uint32_t keeper_work;           /* futex */
+	uint64_t keeper_activity;       /* what it saw last, to tell whether events flow */
+};
+
+/* Options are checked and complete. */
+weir_status wi_bus_open(const weir_bus_options *options, const weir_pool_options *pool_options,
+                        weir_bus **ret_bus);
+weir_status wi_bus_close(weir_bus *bus, uint64_t deadline, weir_close_report *report);
+
+static inline bool
+wi_bus_in_child(const weir_bus *bus)
+{
+	return wi_load_relaxed(bus->guard) != WI_BUS_MAGIC;
+}
+
+void wi_bus_tell(weir_bus *bus, int level, const char *id, const char *text);
+
+/* Sums over everything that ever was; each may be NULL. */
+void wi_bus_sum(weir_bus *bus, weir_bus_counts *ret_bus, weir_producer_counts *ret_producers,
+                weir_pool_counts *ret_pools, weir_subscription_counts *ret_subscriptions);
+
+#endif

@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: MIT */
+/* dispatch.c - see dispatch.h. */
+#define _LGPL_SOURCE
+#include "core/dispatch.h"
+
+#include <urcu/urcu-mb.h>
+
+#include "base/clock.h"
+#include "base/fence.h"
+#include "core/publish.h"
+#include "core/record.h"
+
+enum {
+	CURSOR_STEPS = 64,              /* a cursor moves at least this often in a ring's length */
+	BATCH_FRACTION = 4,             /* a batch takes at most this part of a ring */
+	CHECK_COUNT_MAX = 256,          /* events between two looks at the clock */
+	QUIET_COUNT_MAX = 256,          /* looks in vain before a busy lane counts as idle */
+	IDLE_LOOKS = 4,                 /* idle lanes looked at in a pass, */
+	IDLE_LOOKS_LOADED = 32,         /*   and after a pass that was long anyway */
+	LOADED_COUNT = 256,
+	DENSE_NS = 150,                 /* events closer together than this: the ring is busy */
+	POLITE_PAUSES = 64,
+};
+#define TICK_NS (5 * WI_MICROSECOND)
+
+/* -- the table -------------------------------------------------------------- */
+
+/*
+ * E9: inside the read side only the pointer is loaded and the version noted. The
+ * reclaimer's grace period is over only when the note is visible. A table that is
+ * still the current one needs neither: it was pinned before.
+ */
+static void
+pin_table(struct wi_dispatcher *dispatcher)
+{
+	struct wi_table **current = &dispatcher->pool->routes.table;
+
+	if (WI_LIKELY(wi_load_acquire(current) == dispatcher->table))
+		return;
+	urcu_mb_read_lock();
+	dispatcher->table = rcu_dereference(*current);
+	wi_store_release(&dispatcher->pinned, dispatcher->table->part.birth);
+	urcu_mb_read_unlock();
+}
+
+void
+wi_dispatch_unpin(struct wi_dispatcher *dispatcher)
+{
+	dispatcher->table = NULL;
+	wi_store_release(&dispatcher->pinned, 0u);      /* E9 */
+}
+
+/* -- calling handlers ------------------------------------------------------- */
+
+/* The state is not plain, or the event is a replayed one. False: not to be called. */
+static WI_COLD bool
+admit(struct wi_tally *tally, uint32_t state, const weir_event *event)
+{
+	if (weir_event_replayed(event) && !(state & WI_SUBSCRIPTION_REPLAYED))
+		return false;           /* not due at all */
+	if (!(state & (WI_SUBSCRIPTION_ENDING | WI_SUBSCRIPTION_PAUSED)))
+		return true;
+	wi_add_own(&tally->due, 1);
+	if (state & WI_SUBSCRIPTION_ENDING)
+		wi_add_own(&tally->skipped_unsubscribed, 1);
+	else
+		wi_add_own(&tally->skipped_paused, 1);
+	return false;
+}
+
+static WI_COLD void
+owe_batch_end(struct wi_dispatcher *dispatcher, struct wi_tally *tally)
+{
+	if (tally->owed)
+		return;
+	tally->owed_next = dispatcher->owed;
+	dispatcher->owed = tally;
+	wi_store_release(&tally->owed, 1u);     /* E7: while `in` still names the subscription */
+}
+
+static inline void
+deliver(struct wi_dispatcher *dispatcher, struct wi_subscription *subscription, const weir_event *event)
+{
+	struct wi_tally *tally = &subscription->tally[dispatcher->index];
+	uint32_t state;
+	int code;
+
+	wi_store_relaxed(&dispatcher->in, subscription);        /* E7 */
+	wi_fence_local();
+	state = wi_subscription_state(subscription);
+	if (WI_UNLIKELY((state & (WI_SUBSCRIPTION_PAUSED | WI_SUBSCRIPTION_ENDING)) |
+	                (event->topic_flags & WEIR_REPLAYED_)) &&
+	    !admit(tally, state, event))
+		return;
+	wi_add_own(&tally->due, 1);
+	dispatcher->delivery.subscription.id = subscription->id;
+	if (WI_UNLIKELY(state & WI_SUBSCRIPTION_BATCHED))
+		owe_batch_end(dispatcher, tally);
+	code = subscription->handler(event, &dispatcher->delivery, subscription->context);
+	if (WI_LIKELY(code == 0))
+		wi_add_own(&tally->ok, 1);
+	else
+		wi_tally_failed(tally, code);
+	if (WI_UNLIKELY(wi_load_relaxed(&dispatcher->producer->hot.state) != WEIR_IDLE_))
+		weir_abort(&dispatcher->producer->hot);
+}
+
+/* What its handlers publish was caused by one event more than this one. */
+static WI_COLD void
+change_flags(struct wi_dispatcher *dispatcher, uint32_t flags)
+{
+	uint32_t hops = (flags & WEIR_HOPS_MASK_) >> WEIR_HOPS_SHIFT_;
+
+	dispatcher->flags = flags;
+	wi_publish_set_hops(dispatcher->producer, hops + 1, dispatcher->pool->hop_count_max);
+}
+
+static WI_COLD void
+end_batches(struct wi_dispatcher *dispatcher)
+{
+	while (dispatcher->owed) {
+		struct wi_tally *tally = dispatcher->owed;
+		struct wi_subscription *subscription = tally->subscription;
+
+		dispatcher->owed = tally->owed_next;
+		wi_store_relaxed(&dispatcher->in, subscription);
+		dispatcher->delivery.subscription.id = subscription->id;
+		if (subscription->batch_end(&dispatcher->delivery, subscription->context) != 0)
+			wi_add_own(&tally->failed_batches, 1);
+		if (wi_load_relaxed(&dispatcher->producer->hot.state) != WEIR_IDLE_)
+			weir_abort(&dispatcher->producer->hot);
+		wi_store_release(&tally->owed, 0u);     /* E7 */
+	}
+}
+
+/* -- a batch ---------------------------------------------------------------- */
+
+struct batch {
+	struct wi_lane *lane;
+	struct wi_ring *ring;
+	uint64_t start, position, bound, sequence;
+	uint32_t left;          /* events that it may still take */
+};
+
+/* Events up to `end` or to `count` of them, whichever is first. */
+static uint32_t
+walk(struct wi_dispatcher *dispatcher, struct batch *batch, uint64_t end, uint32_t count)
+{
+	const struct wi_table *table = dispatcher->table;
+	const unsigned char *bytes = wi_ring_bytes(batch->ring);
+	uint64_t mask = batch->ring->size - 1, position = batch->position;
+	uint32_t left = count, unrouted = 0;
+
+	dispatcher->delivery.sequence = batch->sequence;
+	do {
+		const weir_event *event = (const weir_event *)(bytes + (position & mask));
+		uint32_t topic_flags = event->topic_flags;
+		struct wi_list *list = wi_table_find(table, topic_flags & WEIR_TOPIC_MASK_);
+
+		position += wi_record_length(event);
+		dispatcher->delivery.sequence++;
+		if (WI_UNLIKELY((topic_flags & WEIR_HOPS_MASK_) != dispatcher->flags))
+			change_flags(dispatcher, topic_flags & WEIR_HOPS_MASK_);
+		if (WI_LIKELY(list)) {
+			uint32_t i = 0;
+
+			do
+				deliver(dispatcher, list->subscription[i], event);
+			while (WI_UNLIKELY(++i < list->count));
+		} else {
+			unrouted++;
+		}
+		left--;
+	} while (position < end && left);
+	batch->position = position;
+	batch->sequence += count - left;
+	wi_add_own(&dispatcher->routed, count - left - unrouted);
+	wi_add_own(&dispatcher->unrouted, unrouted);
+	return count - left;
+}
+
+static void
+move_cursor(const struct wi_pool *pool, const struct batch *batch)
+{
+	wi_store_release(&batch->ring->cursor[pool->cursor].position, batch->position);     /* E2 */
+}
+
+static bool
+begin_batch(struct wi_dispatcher *dispatcher, struct wi_lane *lane, struct batch *batch)
+{
+	struct wi_pool *pool = dispatcher->pool;
+	struct wi_lease *lease = &lane->lease[pool->cursor];
+
+	*batch = (struct batch){ .lane = lane, .ring = wi_load_acquire(&lane->ring),        /* E8 */
+		                 .start = lease->position, .position = lease->position,
+		                 .sequence = lease->sequence, .left = pool->batch_count_max };
+	batch->bound = wi_load_acquire(&batch->ring->tail);                                 /* E1 */
+	if (batch->bound == batch->position)
+		return false;
+	wi_store_relaxed(&dispatcher->boundary, dispatcher->boundary + 1);
+	if (WI_UNLIKELY(pool->wake->publisher_fences || wi_load_relaxed(&pool->wake->heavy_fence_failed)))
+		wi_fence_full();        /* E7: who waits for us waits for the end of a batch */
+	pin_table(dispatcher);                                                              /* E9 */
+	dispatcher->delivery.source = lane->source;
+	if (WI_UNLIKELY(lease->last_holder != dispatcher->index + 1)) {
+		if (lease->last_holder)
+			wi_add_own(&dispatcher->steals, 1);
+		wi_store_relaxed(&lease->last_holder, dispatcher->index + 1);
+	}
+	return true;
+}
+
+static void
+end_batch(struct wi_dispatcher *dispatcher, struct batch *batch)
+{
+	struct wi_pool *pool = dispatcher->pool;
+	struct wi_lease *lease = &batch->lane->lease[pool->cursor];
+
+	if (WI_UNLIKELY(dispatcher->owed != NULL))
+		end_batches(dispatcher);
+	wi_store_release(&dispatcher->in, NULL);                                            /* E7 */
+	lease->position = batch->position;
+	wi_store_relaxed(&lease->sequence, batch->sequence);
+	wi_add_own(&dispatcher->batches, 1);
+	move_cursor(pool, batch);
+	wi_store_release(&dispatcher->boundary, dispatcher->boundary + 1);
+}
+
+/* Looks at the clock, and sets how many events may pass until the next look. */
+static bool
+time_is_over(struct wi_dispatcher *dispatcher, uint64_t began, uint32_t count)
+{
+	uint64_t before = dispatcher->now, each;
+
+	wi_dispatch_clock(dispatcher);
+	each = (dispatcher->now - before) / count;
+	dispatcher->check_count = each < 1 ? CHECK_COUNT_MAX
+	        : (uint32_t)WI_MIN(dispatcher->pool->batch_ns_max / 16 / each + 1, (uint64_t)CHECK_COUNT_MAX);
+	return dispatcher->now - began >= dispatcher->pool->batch_ns_max;
+}
+
+/* One batch of one lane. How many events. */
+static uint32_t
+drain(struct wi_dispatcher *dispatcher, struct wi_lane *lane)
+{
+	struct wi_pool *pool = dispatcher->pool;
+	struct wi_lease *lease = &lane->lease[pool->cursor];
+	uint64_t began = dispatcher->now, step, furthest;
+	uint32_t unchecked = 0;
+	struct batch batch;
+
+	if (!wi_lease_take(lease, dispatcher->index + 1))                                   /* E6 */
+		return 0;
+	if (!begin_batch(dispatcher, lane, &batch)) {
+		dispatcher->seen[lane->index] = batch.position;
+		wi_lease_give(lease);
+		return 0;
+	}
+	step = batch.ring->size / CURSOR_STEPS;
+	furthest = WI_MIN(batch.bound, batch.start + batch.ring->size / BATCH_FRACTION);
+	do {
+		uint64_t end = WI_MIN(furthest, batch.position + step);
+		uint32_t count = walk(dispatcher, &batch, end,
+		                      WI_MIN(batch.left, dispatcher->check_count));
+
+		batch.left -= count;
+		unchecked += count;
+		if (batch.position >= furthest || !batch.left)
+			break;
+		if (WI_LIKELY(!dispatcher->owed))
+			move_cursor(pool, &batch);
+		if (unchecked >= dispatcher->check_count) {
+			if (time_is_over(dispatcher, began, unchecked))
+				break;
+			unchecked = 0;
+		}
+	} while (!wi_load_relaxed(&pool->stop));
+	end_batch(dispatcher, &batch);
+	dispatcher->seen[lane->index] = batch.position;
+	wi_lease_give(lease);                                                               /* E6 */
+	return pool->batch_count_max - batch.left;
+}
+
+/* -- which lanes to look at ------------------------------------------------- */
+
+static bool
+has_news(const struct wi_dispatcher *dispatcher, const struct wi_lane *lane)
+{
+	/* Not an edge: drain() loads it again under the lease. */
+	return wi_load_relaxed(&wi_load_acquire(&lane->ring)->tail) != dispatcher->seen[lane->index];
+}
+
+/*
+ * A neighbour's lane is taken over when its events still wait where they waited at the
+ * last look and nobody is in it: the neighbour is busy, or stuck, in another ring.
+ */
+static bool
+may_take_over(struct wi_dispatcher *dispatcher, struct wi_lane *lane)
+{
+	struct wi_pool *pool = dispatcher->pool;
+	struct wi_ring *ring = wi_load_acquire(&lane->ring);                /* E8 */
+	uint64_t cursor = wi_load_acquire(&ring->cursor[pool->cursor].position);
+	bool waited = dispatcher->waiting[lane->index] == cursor + 1;
+
+	dispatcher->seen[lane->index] = cursor;
+	if (wi_load_acquire(&ring->tail) == cursor) {
+		dispatcher->waiting[lane->index] = 0;
+		return false;
+	}
+	dispatcher->waiting[lane->index] = cursor + 1;
+	return waited;
+}
+
+static bool
+is_mine(const struct wi_dispatcher *dispatcher, const struct wi_lane *lane)
+{
+	const struct wi_pool *pool = dispatcher->pool;
+	uint32_t holder;
+
+	if (pool->dispatcher_count == 1)
+		return true;
+	holder = wi_load_relaxed(&lane->lease[pool->cursor].last_holder);
+	if (holder == 0)
+		holder = lane->index % pool->dispatcher_count + 1;
+	return holder == dispatcher->index + 1;
+}
+
+static bool
+is_busy(const struct wi_dispatcher *dispatcher, uint32_t lane)
+{
+	return dispatcher->quiet_count[lane] != 0;
+}
+
+/* quiet_count: 0 for an idle lane, 1 + looks in vain for a busy one. */
+static uint32_t
+look_at_idle(struct wi_dispatcher *dispatcher, uint32_t looks)
+{
+	uint32_t lane_count = wi_load_acquire(&dispatcher->pool->lanes->count), events = 0;      /* E8 */
+
+	for (looks = WI_MIN(looks, lane_count); looks; looks--) {
+		uint32_t l = dispatcher->next_idle_lane < lane_count ? dispatcher->next_idle_lane : 0;
+		struct wi_lane *lane = dispatcher->pool->lanes->lane[l];
+		uint32_t count;
+
+		dispatcher->next_idle_lane = l + 1;
+		if (is_busy(dispatcher, l))
+			continue;
+		if (!(is_mine(dispatcher, lane) ? has_news(dispatcher, lane) : may_take_over(dispatcher, lane)))
+			continue;
+		count = drain(dispatcher, lane);
+		if (count) {
+			dispatcher->busy[dispatcher->busy_count++] = l;
+			dispatcher->quiet_count[l] = 1;
+		}
+		events += count;
+	}
+	return events;
+}
+
+static uint32_t
+look_at_busy(struct wi_dispatcher *dispatcher)
+{
+	uint32_t events = 0, kept = 0;
+
+	for (uint32_t i = 0; i < dispatcher->busy_count; i++) {
+		uint32_t l = dispatcher->busy[i], count = 0;
+		struct wi_lane *lane = dispatcher->pool->lanes->lane[l];
+
+		if (has_news(dispatcher, lane))
+			count = drain(dispatcher, lane);
+		dispatcher->quiet_count[l] = count ? 1 : dispatcher->quiet_count[l] + 1;
+		if (dispatcher->quiet_count[l] > QUIET_COUNT_MAX || !is_mine(dispatcher, lane))
+			dispatcher->quiet_count[l] = 0;         /* idle from now on */
+		else
+			dispatcher->busy[kept++] = l;
+		events += count;
+	}
+	dispatcher->busy_count = kept;
+	return events;
+}
+
+/* Somebody else who has the lease looks again before it sleeps. */
+static bool
+waits(const struct wi_pool *pool, const struct wi_lane *lane)
+{
+	struct wi_ring *ring = wi_load_acquire(&lane->ring);                /* E8 */
+	uint64_t tail = wi_load_acquire(&ring->tail);
+
+	return tail != wi_load_acquire(&ring->cursor[pool->cursor].position) &&
+	       wi_load_relaxed(&lane->lease[pool->cursor].holder) == 0;
+}
+
+bool
+wi_dispatch_pending(struct wi_dispatcher *dispatcher)
+{
+	struct wi_pool *pool = dispatcher->pool;
+	uint32_t lane_count = wi_load_acquire(&pool->lanes->count);         /* E8 */
+
+	for (uint32_t l = 0; l < lane_count; l++)
+		if (waits(pool, pool->lanes->lane[l]))
+			return true;
+	return false;
+}
+
+bool
+wi_dispatch_overlooked(struct wi_dispatcher *dispatcher)
+{
+	struct wi_pool *pool = dispatcher->pool;
+	uint32_t lane_count = wi_load_acquire(&pool->lanes->count);         /* E8 */
+
+	for (uint32_t l = 0; l < lane_count; l++) {
+		struct wi_lane *lane = pool->lanes->lane[l];
+
+		if (waits(pool, lane) && wi_load_acquire(&lane->producer->hot.state) != WEIR_INSIDE_)
+			return true;
+	}
+	return false;
+}
+
+/* -- a pass ----------------------------------------------------------------- */
+
+void
+wi_dispatch_clock(struct wi_dispatcher *dispatcher)
+{
+	dispatcher->now = wi_clock_monotonic();
+	if (dispatcher->now - dispatcher->ticked < TICK_NS)
+		return;
+	dispatcher->ticked = dispatcher->now;
+	wi_wake_tick(dispatcher->pool->wake, wi_clock_realtime());
+}
+
+/*
+ * Asking a busy producer for its tail again at once takes the line away from it and brings
+ * one event a time: a third of the throughput is lost. After a dense small batch the
+ * dispatcher stays away for a moment; where events come one by one, latency
+ * counts and it does not; after a large batch there is a backlog and no need.
+ */
+static void
+be_polite(uint32_t events, uint64_t took)
+{
+	if (events < LOADED_COUNT && took < (uint64_t)DENSE_NS * events)
+		wi_pause(POLITE_PAUSES);
+}
+
+uint32_t
+wi_dispatch_pass(struct wi_dispatcher *dispatcher)
+{
+	uint64_t before = dispatcher->now;
+	uint32_t events = look_at_busy(dispatcher);
+
+	events += look_at_idle(dispatcher, events >= LOADED_COUNT ? IDLE_LOOKS_LOADED : IDLE_LOOKS);
+	if (events) {
+		wi_dispatch_clock(dispatcher);
+		be_polite(events, dispatcher->now - before);
+	}
+	return events;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dispatch.h - take a lease, read a batch, route it, call handlers.
+ *
+ * The order of a batch (each step is an edge of docs/ordering.md):
+ *   take the lease              E6  one dispatcher of a pool at a time in a ring
+ *   load the tail               E1  once: the batch ends there at the latest
+ *   load and pin the table      E9  after the tail: a subscription made before a commit is seen
+ *   for each event, each subscription:
+ *     in = subscription         E7  then look at its state, then call
+ *   batch_end of those reached
+ *   cursor                      E2  everything below is done with
+ *   give the lease              E6
+ */
+#ifndef WI_CORE_DISPATCH_H
+#define WI_CORE_DISPATCH_H
+
+#include "core/pool.h"
+
+/* One look at the busy lanes and at some others; handles what it finds. How many events. */
+uint32_t wi_dispatch_pass(struct wi_dispatcher *dispatcher);
+
+/* A look at every lane, without handling anything: is there anything to do? */
+bool wi_dispatch_pending(struct wi_dispatcher *dispatcher);
+
+/* The same for events whose publisher is through with its call, so that it must have woken us. */
+bool wi_dispatch_overlooked(struct wi_dispatcher *dispatcher);
+
+/* Uses no table any more: nothing that is retired waits for it. */
+void wi_dispatch_unpin(struct wi_dispatcher *dispatcher);
+
+/* Reads the clock and moves the bus's tick. */
+void wi_dispatch_clock(struct wi_dispatcher *dispatcher);
+
+#endif

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/* keeper.c - see keeper.h. */
+#include "core/keeper.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/futex.h"
+#include "base/thread.h"
+
+#define BUSY_NS (100 * WI_MILLISECOND)
+#define IDLE_NS WI_SECOND
+#define RETRY_NS (200 * WI_MICROSECOND)         /* while a handler that has to end still runs, */
+#define RETRY_MAX_NS (5 * WI_MILLISECOND)       /*   doubled up to this */
+#define STALE_NS (50 * WI_MILLISECOND)
+
+/* -- the counters file ------------------------------------------------------ */
+
+static void
+show_pool(weir_bus *bus)
+{
+	weir_counters_pool *entry = wi_counters_entry(&bus->counters, WEIR_COUNTERS_POOLS);
+	const struct wi_pool *pool = bus->pool;
+	weir_pool_counts sum = { 0 };
+
+	if (!entry)
+		return;
+	wi_pool_sum(pool, &sum);
+	memcpy(entry->name, pool->name, sizeof entry->name);
+	entry->seen = sum.seen, entry->routed = sum.routed, entry->unrouted = sum.unrouted;
+	entry->batches = sum.batches, entry->parks = sum.parks, entry->wakes = sum.wakes;
+	entry->late_wakes = sum.late_wakes, entry->steals = sum.steals;
+	entry->dispatcher_count = pool->dispatcher_count;
+	entry->wait = pool->wait;
+}
+
+static void
+show_dispatchers(weir_bus *bus)
+{
+	for (uint32_t i = 0; i < bus->pool->dispatcher_count; i++) {
+		const struct wi_dispatcher *dispatcher = &bus->pool->dispatcher[i];
+		weir_counters_dispatcher *entry = wi_counters_entry(&bus->counters, WEIR_COUNTERS_DISPATCHERS);
+		/* A subscription's memory stays: a stale pointer still points to one. */
+		const struct wi_subscription *in = wi_load_acquire(&dispatcher->in);
+
+		if (!entry)
+			continue;
+		entry->index = i;
+		entry->thread = wi_load_relaxed(&dispatcher->thread_id);
+		entry->in_batch = wi_load_relaxed(&dispatcher->boundary) & 1;
+		entry->subscription = in ? wi_load_relaxed(&in->id) : 0;
+		entry->routed = wi_load_relaxed(&dispatcher->routed);
+		entry->unrouted = wi_load_relaxed(&dispatcher->unrouted);
+		entry->batches = wi_load_relaxed(&dispatcher->batches);
+		entry->parks = wi_load_relaxed(&dispatcher->parks);
+		entry->wakes = wi_load_relaxed(&dispatcher->wakes);
+		entry->late_wakes = wi_load_relaxed(&dispatcher->late_wakes);
+		entry->steals = wi_load_relaxed(&dispatcher->steals);
+	}
+}
+
+static void
+show_producer(void *context, const struct wi_lane *lane)
+{
+	struct wi_counters *counters = context;
+	weir_counters_producer *entry = wi_counters_entry(counters, WEIR_COUNTERS_PRODUCERS);
+	weir_producer_counts sum = { 0 };
+
+	if (!entry)
+		return;
+	if (lane->state == WI_LANE_OPEN)
+		wi_producer_sum(lane->producer, &sum);
+	memcpy(entry->name, lane->name, sizeof entry->name);
+	entry->source = lane->source;
+	entry->open = lane->state == WI_LANE_OPEN;
+	entry->ring_size = lane->ring->size;
+	entry->in_ring = (uint32_t)(wi_load_relaxed(&lane->ring->tail) -
+	                            wi_load_relaxed(&lane->ring->cursor[0].position));
+	entry->committed = sum.committed, entry->bytes = sum.bytes;
+	entry->refused_full = sum.refused_full, entry->refused_size = sum.refused_size;
+	entry->refused_busy = sum.refused_busy, entry->refused_hops = sum.refused_hops;
+	entry->refused_closed = sum.refused_closed, entry->refused_invalid = sum.refused_invalid;
+	entry->discarded = sum.discarded, entry->aborted = sum.aborted;
+}
+
+static void
+show_subscription(struct wi_counters *counters, const struct wi_subscription *subscription)
+{
+	weir_counters_subscription *entry = wi_counters_entry(counters, WEIR_COUNTERS_SUBSCRIPTIONS);
+	weir_subscription_counts sum = { 0 };
+
+	if (!entry)
+		return;
+	wi_subscription_sum(subscription, &sum);
+	snprintf(entry->name, sizeof entry->name, "%s", subscription->name);
+	snprintf(entry->pattern, sizeof entry->pattern, "%s", subscription->pattern);
+	entry->id = subscription->id;
+	entry->state = sum.state;
+	entry->priority = subscription->priority;
+	entry->due = sum.due, entry->ok = sum.ok, entry->failed = sum.failed;
+	entry->running = sum.due - sum.ok - sum.failed - sum.skipped_paused - sum.skipped_unsubscribed;
+	entry->skipped_paused = sum.skipped_paused;
+	entry->skipped_unsubscribed = sum.skipped_unsubscribed;
+	entry->failed_batches = sum.failed_batches;
+	memcpy(entry->failure_count, sum.failure_count, sizeof entry->failure_count);
+	memcpy(entry->failure_code, sum.failure_code, sizeof entry->failure_code);
+}
+
+static void
+show_counters(weir_bus *bus)
+{
+	struct wi_counters *counters = &bus->counters;
+	weir_counters_header *header;
+	weir_bus_counts sum = { 0 };
+
+	if (counters->file < 0)
+		return;
+	header = wi_counters_header(counters);
+	wi_counters_begin(counters);
+	wi_bus_sum(bus, &sum, NULL, NULL, NULL);
+	header->lost = sum.lost;
+	header->in_flight = sum.in_flight;
+	header->topic_count = wi_load_relaxed(&bus->topics.count);
+	show_pool(bus);
+	show_dispatchers(bus);
+	wi_lanes_each(&bus->lanes, show_producer, counters);
+	pthread_mutex_lock(&bus->control);
+	for (uint32_t i = 0; i < bus->registry.count; i++) {
+		const struct wi_subscription *subscription = wi_registry_get(&bus->registry, i);
+
+		if (subscription->stage != WI_STAGE_FREE)
+			show_subscription(counters, subscription);
+	}
+	pthread_mutex_unlock(&bus->control);
+	if (!wi_counters_write(counters))
+		wi_bus_tell(bus, 4, "WEIR-COUNTERS", "the counters file could not be written");
+}
+
+/* -- the thread ------------------------------------------------------------- */
+
+/* Do events flow? */
+static bool
+is_active(weir_bus *bus)
+{
+	uint64_t activity = wi_pool_seen(bus->pool), before = bus->keeper_activity;
+
+	bus->keeper_activity = activity;
+	return activity != before;
+}
+
+static void
+check_tick(weir_bus *bus)
+{
+	uint64_t tick = wi_load_relaxed(&bus->wake.tick), now = wi_clock_realtime();
+
+	if (tick != WEIR_CLOCK_READ_ && (now > tick ? now - tick : tick - now) > STALE_NS)
+		wi_wake_tick(&bus->wake, WEIR_CLOCK_READ_);
+}
+
+static void *
+run(void *argument)
+{
+	weir_bus *bus = argument;
+	uint64_t shown = 0, period = BUSY_NS, retry = RETRY_NS;
+
+	wi_thread_name("weir:keeper");
+	while (!wi_load_acquire(&bus->keeper_stop)) {
+		uint32_t work = wi_load_acquire(&bus->keeper_work);
+		bool more = wi_reclaimer_step(&bus->reclaimer);
+		uint64_t now = wi_clock_monotonic();
+
+		if (now - shown >= period) {
+			period = is_active(bus) ? BUSY_NS : IDLE_NS;
+			check_tick(bus);
+			show_counters(bus);
+			shown = now;
+		}
+		retry = more ? WI_MIN(retry * 2, RETRY_MAX_NS) : RETRY_NS;
+		wi_futex_wait(&bus->keeper_work, work, WI_FUTEX_ALL, more ? retry : period);
+		if (wi_load_relaxed(&bus->keeper_work) != work)
+			retry = RETRY_NS;
+	}
+	return NULL;
+}
+
+bool
+wi_keeper_start(weir_bus *bus)
+{
+	show_counters(bus);
+	bus->keeper_started = wi_thread_start(&bus->keeper, run, bus);
+	return bus->keeper_started;
+}
+
+void
+wi_keeper_stop(weir_bus *bus)
+{
+	if (!bus->keeper_started)
+		return;
+	wi_store_release(&bus->keeper_stop, 1u);
+	wi_keeper_call(bus);
+	pthread_join(bus->keeper, NULL);
+	bus->keeper_started = false;
+}
+
+void
+wi_keeper_call(weir_bus *bus)
+{
+	wi_add(&bus->keeper_work, 1u);
+	wi_futex_wake(&bus->keeper_work, 1, WI_FUTEX_ALL);
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/* pool.c - see pool.h. */
+#define _LGPL_SOURCE
+#include "core/pool.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <urcu/urcu-mb.h>
+
+#include "base/clock.h"
+#include "base/cpus.h"
+#include "base/memory.h"
+#include "base/thread.h"
+#include "core/context.h"
+#include "core/dispatch.h"
+#include "core/wait.h"
+
+static __thread struct wi_dispatcher *this_dispatcher;
+
+struct wi_dispatcher *
+wi_dispatcher_of_thread(void)
+{
+	return this_dispatcher;
+}
+
+/* -- the thread ------------------------------------------------------------- */
+
+static void
+begin_thread(struct wi_dispatcher *dispatcher)
+{
+	struct wi_pool *pool = dispatcher->pool;
+	char name[96];
+
+	this_dispatcher = dispatcher;
+	wi_store_relaxed(&dispatcher->thread_id, (uint32_t)gettid());
+	wi_context_enter();     /* for good: everything here is inside a handler for the user */
+	snprintf(name, sizeof name, "weir:%s/%u", pool->name, dispatcher->index);
+	wi_thread_name(name);
+	if (pool->pinned && !wi_thread_pin(&pool->cpus))
+		pool->tell(pool->bus, 4, "WEIR-PIN-REFUSED",
+		           "a dispatcher could not be pinned to the processors of its pool");
+	urcu_mb_register_thread();
+	wi_dispatch_clock(dispatcher);
+	dispatcher->park_credited = dispatcher->now;
+	if (pool->thread_begin)
+		pool->thread_begin(pool->thread_context, dispatcher->index);
+}
+
+static void *
+run(void *argument)
+{
+	struct wi_dispatcher *dispatcher = argument;
+	struct wi_pool *pool = dispatcher->pool;
+
+	begin_thread(dispatcher);
+	while (!wi_load_acquire(&pool->stop)) {
+		if (wi_dispatch_pass(dispatcher))
+			wi_wait_reset(dispatcher);
+		else
+			wi_wait_idle(dispatcher);
+	}
+	if (pool->thread_end)
+		pool->thread_end(pool->thread_context, dispatcher->index);
+	wi_dispatch_unpin(dispatcher);
+	urcu_mb_unregister_thread();
+	wi_store_release(&dispatcher->finished, 1u);
+	return NULL;
+}
+
+/* -- making and ending ------------------------------------------------------ */
+
+static void
+take_options(struct wi_pool *pool, const weir_pool_options *options)
+{
+	pool->batch_count_max = options->batch_count_max ? options->batch_count_max : 1024;
+	pool->batch_ns_max = options->batch_ns_max ? options->batch_ns_max : WI_MILLISECOND;
+	pool->spin_ns = options->spin_ns ? options->spin_ns : 20 * WI_MICROSECOND;
+	pool->wait = options->wait;
+	pool->thread_begin = options->thread_begin;
+	pool->thread_end = options->thread_end;
+	pool->thread_context = options->thread_context;
+	pool->pinned = options->cpus && wi_cpus_parse(options->cpus, &pool->cpus);
+	snprintf(pool->name, sizeof pool->name, "%s", options->name ? options->name : "default");
+}
+
+static bool
+init_dispatcher(struct wi_pool *pool, uint32_t index)
+{
+	struct wi_dispatcher *dispatcher = &pool->dispatcher[index];
+	size_t lanes = pool->lanes->user_count_max + (size_t)WI_PRODUCER_INTERNAL_MAX;
+	weir_producer_options options = WEIR_PRODUCER_OPTIONS_INIT;
+	char name[96];
+
+	snprintf(name, sizeof name, "%s/%u", pool->name, index);
+	options.name = name;
+	dispatcher->pool = pool;
+	dispatcher->index = index;
+	dispatcher->check_count = 1;
+	dispatcher->park_credit = 10;
+	dispatcher->seen = wi_memory_take(lanes * sizeof *dispatcher->seen);
+	dispatcher->waiting = wi_memory_take(lanes * sizeof *dispatcher->waiting);
+	dispatcher->busy = wi_memory_take(lanes * sizeof *dispatcher->busy);
+	dispatcher->quiet_count = wi_memory_take(lanes * sizeof *dispatcher->quiet_count);
+	if (!dispatcher->seen || !dispatcher->waiting || !dispatcher->busy || !dispatcher->quiet_count ||
+	    wi_producer_open(pool->lanes, &options, WI_PRODUCER_DISPATCHER, &dispatcher->producer) != WEIR_OK)
+		return false;
+	dispatcher->delivery.bus = pool->bus;
+	dispatcher->delivery.producer = &dispatcher->producer->hot;
+	dispatcher->producer->hot.inherit = 1u << WEIR_HOPS_SHIFT_;
+	return true;
+}
+
+static bool
+start_dispatchers(struct wi_pool *pool)
+{
+	for (uint32_t i = 0; i < pool->dispatcher_count; i++)
+		if (!init_dispatcher(pool, i))
+			return false;
+	pool->awake = pool->dispatcher_count;
+	wi_add(&pool->wake->awake, pool->dispatcher_count);
+	wi_add(pool->dispatcher_total, pool->dispatcher_count);
+	for (uint32_t i = 0; i < pool->dispatcher_count; i++) {
+		if (!wi_thread_start(&pool->dispatcher[i].thread, run, &pool->dispatcher[i]))
+			return false;
+		pool->dispatcher[i].started = true;
+	}
+	return true;
+}
+
+weir_status
+wi_pool_create(weir_bus *bus, const weir_pool_options *options, struct wi_lanes *lanes,
+               uint32_t *dispatcher_total, void (*tell)(weir_bus *, int, const char *, const char *),
+               struct wi_pool **ret_pool)
+{
+	uint32_t count = options->dispatcher_count ? options->dispatcher_count : 1;
+	struct wi_pool *pool = wi_memory_lines(sizeof *pool + count * sizeof *pool->dispatcher);
+
+	if (!pool)
+		return WEIR_ENOMEM;
+	take_options(pool, options);
+	pool->bus = bus;
+	pool->lanes = lanes;
+	pool->wake = lanes->wake;
+	pool->dispatcher_count = count;
+	pool->dispatcher_total = dispatcher_total;
+	pool->tell = tell;
+	pool->hop_count_max = lanes->hop_count_max;
+	pool->cpus_allowed = wi_cpus_allowed();
+	pool->cursor = 0;
+	lanes->cursor_count = 1;
+	if (wi_routes_init(&pool->routes) != WEIR_OK || !start_dispatchers(pool)) {
+		wi_pool_stop(pool, UINT64_MAX);
+		wi_pool_destroy(pool);
+		return WEIR_ENOMEM;
+	}
+	if (pool->wait == WEIR_WAIT_SPIN && wi_load_relaxed(dispatcher_total) >= pool->cpus_allowed)
+		tell(bus, 4, "WEIR-SPIN", "a pool that spins has as many dispatchers as there are processors");
+	*ret_pool = pool;
+	return WEIR_OK;
+}
+
+bool
+wi_pool_stop(struct wi_pool *pool, uint64_t deadline)
+{
+	struct wi_backoff backoff = wi_backoff_until(deadline);
+
+	wi_store_release(&pool->stop, 1u);
+	wi_wait_rouse(pool);
+	for (uint32_t i = 0; i < pool->dispatcher_count; i++)
+		while (pool->dispatcher[i].started && !wi_load_acquire(&pool->dispatcher[i].finished)) {
+			wi_wait_rouse(pool);
+			if (!wi_backoff_wait(&backoff))
+				return false;
+		}
+	for (uint32_t i = 0; i < pool->dispatcher_count; i++)
+		if (pool->dispatcher[i].started)
+			pthread_join(pool->dispatcher[i].thread, NULL);
+	return true;
+}
+
+static void
+destroy_subscriptions(struct wi_subscription *subscription)
+{
+	struct wi_subscription *next;
+
+	for (; subscription; subscription = next) {
+		next = subscription->next;
+		wi_subscription_destroy(subscription);
+	}
+}
+
+void
+wi_pool_destroy(struct wi_pool *pool)
+{
+	for (uint32_t i = 0; i < pool->dispatcher_count; i++) {
+		struct wi_dispatcher *dispatcher = &pool->dispatcher[i];
+
+		if (dispatcher->producer)
+			wi_producer_close(dispatcher->producer);
+		wi_memory_give(dispatcher->seen);
+		wi_memory_give(dispatcher->waiting);
+		wi_memory_give(dispatcher->busy);
+		wi_memory_give(dispatcher->quiet_count);
+	}
+	destroy_subscriptions(pool->subscriptions);
+	destroy_subscriptions(pool->free);
+	wi_routes_fini(&pool->routes);
+	wi_memory_give(pool);
+}
+
+/* -- looking ---------------------------------------------------------------- */
+
+uint64_t
+wi_pool_seen(const struct wi_pool *pool)
+{
+	uint32_t lane_count = wi_load_acquire(&pool->lanes->count);         /* E8 */
+	uint64_t seen = 0;
+
+	for (uint32_t l = 0; l < lane_count; l++)
+		seen += wi_load_relaxed(&pool->lanes->lane[l]->lease[pool->cursor].sequence);
+	return seen;
+}
+
+void
+wi_pool_sum(const struct wi_pool *pool, weir_pool_counts *sum)
+{
+	for (uint32_t i = 0; i < pool->dispatcher_count; i++) {
+		const struct wi_dispatcher *dispatcher = &pool->dispatcher[i];
+
+		sum->routed += wi_load_relaxed(&dispatcher->routed);
+		sum->unrouted += wi_load_relaxed(&dispatcher->unrouted);
+		sum->batches += wi_load_relaxed(&dispatcher->batches);
+		sum->parks += wi_load_relaxed(&dispatcher->parks);
+		sum->wakes += wi_load_relaxed(&dispatcher->wakes);
+		sum->late_wakes += wi_load_relaxed(&dispatcher->late_wakes);
+		sum->steals += wi_load_relaxed(&dispatcher->steals);
+	}
+	sum->seen += wi_pool_seen(pool);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pool.h - a group of dispatchers with a cursor of its own in every ring.
+ *
+ * A dispatcher's first line is its slot: what others read of it. It says in which
+ * subscription it is (E7) and which version of the routes it uses (E9); the
+ * reclaimer waits on these two, never on the thread. Everything else in it is its
+ * own, apart from counters that anybody may read.
+ */
+#ifndef WI_CORE_POOL_H
+#define WI_CORE_POOL_H
+
+#include <pthread.h>
+#include <sched.h>
+
+#include "core/producer.h"
+#include "core/route.h"
+
+enum { WI_DISPATCHER_COUNT_MAX = 256 };
+
+struct wi_pool;
+
+struct wi_dispatcher {
+	/* The slot. */
+	WI_ALIGNED struct wi_subscription *in;  /* being called, or called last in this batch; NULL between batches */
+	uint64_t pinned;                /* table version in use; 0: none */
+	uint64_t boundary;              /* odd: in a batch */
+
+	/* Its own. */
+	WI_ALIGNED struct wi_pool *pool;
+	struct wi_table *table;         /* the one pinned */
+	struct wi_producer *producer;
+	struct wi_tally *owed;          /* subscriptions whose batch_end is to be called */
+	weir_delivery delivery;
+	uint32_t index;                 /* in the pool; its number in leases is index + 1 */
+	uint32_t flags;                 /* hops and replayed bits of the last event */
+	uint64_t now;                   /* last reading of the monotonic clock */
+	uint64_t ticked;                /* when this dispatcher moved the bus's tick last */
+	uint32_t check_count;           /* events until the clock is read within a batch */
+	uint64_t *seen;                 /* of each lane: its cursor as this dispatcher last knew it */
+	uint64_t *waiting;              /* of a neighbour's lane: the cursor that had events behind it */
+	uint32_t *busy;                 /* lanes that are looked at in each pass */
+	uint32_t *quiet_count;          /* of each lane: looks that found nothing */
+	uint32_t busy_count;
+	uint32_t next_idle_lane;        /* where the rotation over all others stands */
+	uint64_t idle_since;
+	uint32_t idle_passes;
+	uint64_t park_credit, park_credited;    /* see wait.c */
+
+	/* Counters: written here, read by anybody. */
+	WI_ALIGNED uint64_t routed;
+	uint64_t unrouted, batches, parks, wakes, late_wakes, steals;
+
+	WI_ALIGNED pthread_t thread;
+	uint32_t thread_id;             /* the kernel's */
+	bool started;
+	uint32_t finished;              /* the thread touches nothing of the bus any more */
+};
+
+struct wi_pool {
+	/* Read in every pass. */
+	WI_ALIGNED struct wi_routes routes;
+	struct wi_lanes *lanes;
+	struct wi_wake *wake;
+	weir_bus *bus;
+	uint32_t cursor;                /* its index in every ring */
+	uint32_t dispatcher_count;
+	uint32_t batch_count_max;
+	uint64_t batch_ns_max;
+	uint64_t spin_ns, sleep_ns;
+	weir_wait wait;
+	uint32_t hop_count_max;
+	unsigned cpus_allowed;          /* processors' worth of time the process has */
+	uint32_t *dispatcher_total;     /* of the bus */
+	void (*thread_begin)(void *context, uint32_t dispatcher);
+	void (*thread_end)(void *context, uint32_t dispatcher);
+	void *thread_context;
+	char name[64];
+	cpu_set_t cpus;
+	bool pinned;
+	void (*tell)(weir_bus *bus, int level, const char *id, const char *text);
+
+	WI_ALIGNED uint32_t stop;       /* finish the batch and leave */
+	WI_ALIGNED uint32_t awake;      /* dispatchers that are not asleep */
+	uint32_t nap;                   /* futex of those that are not the last one awake */
+	uint32_t nappers;
+
+	struct wi_subscription *subscriptions;  /* live ones, newest first; control lock */
+	struct wi_subscription *free;           /* used before, for the next */
+	struct wi_dispatcher dispatcher[];
+};
+
+/* The options are checked by the caller. Threads run on return. */
+weir_status wi_pool_create(weir_bus *bus, const weir_pool_options *options, struct wi_lanes *lanes,
+                           uint32_t *dispatcher_total,
+                           void (*tell)(weir_bus *, int, const char *, const char *),
+                           struct wi_pool **ret_pool);
+
+/* Asks the dispatchers to leave; false if one is still there at the deadline. */
+bool wi_pool_stop(struct wi_pool *pool, uint64_t deadline);
+
+/* Only after wi_pool_stop() said true. */
+void wi_pool_destroy(struct wi_pool *pool);
+
+void wi_pool_sum(const struct wi_pool *pool, weir_pool_counts *sum);
+
+/* Events of all rings that the pool is through with. */
+uint64_t wi_pool_seen(const struct wi_pool *pool);
+
+/* The dispatcher that the calling thread is, or NULL. */
+struct wi_dispatcher *wi_dispatcher_of_thread(void);
+
+#endif

@@ -1,0 +1,540 @@
+/* SPDX-License-Identifier: MIT */
+/* producer.c - see producer.h. */
+#include "core/producer.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "core/record.h"
+
+/* Opening and closing producers, and buses that end meanwhile; of the process, since a handle may outlive its bus. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* This thread's own producers, of all buses. */
+static __thread struct wi_producer *own_producers;
+static pthread_key_t own_key;
+static pthread_once_t own_once = PTHREAD_ONCE_INIT;
+static bool own_key_made;
+
+weir_status
+wi_lanes_init(struct wi_lanes *lanes, uint32_t user_count_max)
+{
+	lanes->user_count_max = user_count_max;
+	lanes->lane = wi_memory_take((user_count_max + (size_t)WI_PRODUCER_INTERNAL_MAX) * sizeof *lanes->lane);
+	return lanes->lane ? WEIR_OK : WEIR_ENOMEM;
+}
+
+/* -- limit ------------------------------------------------------------------ */
+
+uint64_t
+wi_producer_limit(struct wi_producer *producer)
+{
+	const struct wi_cursor *cursor = producer->lane->ring->cursor;
+	uint64_t room = producer->hot.mask + 1;
+	uint64_t least = wi_load_acquire(&cursor[producer->slowest].position);      /* E2 */
+	uint32_t count = wi_load_relaxed(&producer->lanes->cursor_count);
+
+	/* Who held it last mostly still does: one line, and the others are left alone. */
+	if (least != WI_CURSOR_UNUSED && least + room <= wi_load_relaxed(&producer->hot.limit))
+		return least + room;
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t position = wi_load_acquire(&cursor[i].position);           /* E2 */
+
+		if (position < least) {
+			least = position;
+			producer->slowest = i;
+		}
+	}
+	return least == WI_CURSOR_UNUSED ? wi_load_relaxed(producer->hot.tail) + room : least + room;
+}
+
+uint32_t
+wi_producer_open_count(const struct wi_producer *producer)
+{
+	uint64_t position = wi_load_relaxed(producer->hot.tail);
+	uint32_t count = 0;
+
+	for (; position != producer->hot.position; count++)
+		position += wi_record_length((const weir_event *)(producer->hot.bytes +
+		                                                  (position & producer->hot.mask)));
+	return count;
+}
+
+/* -- opening ---------------------------------------------------------------- */
+
+static bool
+drained(const struct wi_lane *lane)
+{
+	uint64_t tail = wi_load_relaxed(&lane->ring->tail);
+
+	for (int i = 0; i < WI_CURSOR_COUNT_MAX; i++) {
+		uint64_t position = wi_load_acquire(&lane->ring->cursor[i].position);       /* E2 */
+
+		if (position != WI_CURSOR_UNUSED && position != tail)
+			return false;
+	}
+	return true;
+}
+
+static struct wi_lane *
+find_free_lane(struct wi_lanes *lanes, uint32_t ring_size, bool other_size)
+{
+	for (uint32_t i = 0; i < lanes->count; i++) {
+		struct wi_lane *lane = lanes->lane[i];
+
+		if (lane->state == WI_LANE_CLOSED && (lane->ring->size != ring_size) == other_size &&
+		    drained(lane))
+			return lane;
+	}
+	return NULL;
+}
+
+/* The same positions in a ring of another size. The old one stays mapped: see wi_lane.old_rings. */
+static weir_status
+change_ring(struct wi_lane *lane, uint32_t ring_size)
+{
+	struct wi_ring *ring = NULL, **spare = NULL;
+
+	for (size_t i = 0; i < WI_COUNT(lane->old_rings); i++) {
+		if (lane->old_rings[i] && lane->old_rings[i]->size == ring_size)
+			ring = lane->old_rings[i], lane->old_rings[i] = NULL;
+		if (!lane->old_rings[i])
+			spare = &lane->old_rings[i];
+	}
+	if (!spare)
+		return WEIR_ELIMIT;
+	if (!ring && !(ring = wi_ring_create(ring_size)))
+		return WEIR_ENOMEM;
+	ring->tail = lane->ring->tail;
+	for (int i = 0; i < WI_CURSOR_COUNT_MAX; i++)
+		ring->cursor[i].position = lane->ring->cursor[i].position;
+	*spare = lane->ring;
+	wi_store_release(&lane->ring, ring);    /* E8 */
+	return WEIR_OK;
+}
+
+static struct wi_producer *
+map_producer(uint32_t ring_size)
+{
+	size_t scratch = (size_t)ring_size + wi_ring_payload_max(ring_size);
+	size_t size = WI_PRODUCER_PAGE + scratch;
+	struct wi_producer *producer = wi_memory_map(size, WI_MAP_WIPED_IN_CHILD);
+
+	static_assert(sizeof *producer <= WI_PRODUCER_PAGE, "the producer fits its page");
+	if (!producer)
+		return NULL;
+	producer->mapping_size = size;
+	producer->scratch = (unsigned char *)producer + WI_PRODUCER_PAGE;
+	producer->scratch_size = scratch;
+	return producer;
+}
+
+static void
+unmap_producer(struct wi_producer *producer)
+{
+	if (producer)
+		wi_memory_unmap(producer, producer->mapping_size);
+}
+
+static struct wi_lane *
+create_lane(struct wi_lanes *lanes, uint32_t ring_size)
+{
+	struct wi_lane *lane = wi_memory_lines(sizeof *lane);
+
+	if (!lane)
+		return NULL;
+	lane->ring = wi_ring_create(ring_size);
+	if (!lane->ring) {
+		wi_memory_give(lane);
+		return NULL;
+	}
+	lane->index = lanes->count;
+	for (uint32_t i = 0; i < wi_load_relaxed(&lanes->cursor_count); i++)
+		lane->ring->cursor[i].position = 0;
+	return lane;
+}
+
+static void
+destroy_lane(struct wi_lane *lane)
+{
+	wi_ring_destroy(lane->ring);
+	for (size_t i = 0; i < WI_COUNT(lane->old_rings); i++)
+		wi_ring_destroy(lane->old_rings[i]);
+	wi_memory_give(lane);
+}
+
+/* A lane without a producer: a used one, or a new one (not yet in the list). */
+static weir_status
+get_lane(struct wi_lanes *lanes, uint32_t ring_size, enum wi_producer_kind kind, struct wi_lane **ret_lane)
+{
+	struct wi_lane *lane = find_free_lane(lanes, ring_size, false);
+	bool room = kind == WI_PRODUCER_DISPATCHER ? lanes->internal_count < WI_PRODUCER_INTERNAL_MAX
+	                                           : lanes->user_count < lanes->user_count_max;
+
+	if (!lane && room)
+		lane = create_lane(lanes, ring_size);
+	else if (!lane && (lane = find_free_lane(lanes, ring_size, true))) {
+		weir_status status = change_ring(lane, ring_size);
+
+		if (status != WEIR_OK)
+			return status;
+	} else if (!lane) {
+		return WEIR_ELIMIT;
+	}
+	*ret_lane = lane;
+	return lane ? WEIR_OK : WEIR_ENOMEM;
+}
+
+static const uint64_t *
+clock_of(const struct wi_lanes *lanes)
+{
+	return lanes->clock == WEIR_CLOCK_NONE      ? &wi_wake_no_clock
+	       : lanes->clock == WEIR_CLOCK_PRECISE ? &wi_wake_precise_clock
+	                                            : &lanes->wake->tick;
+}
+
+static void
+init_producer(struct wi_producer *producer, struct wi_lanes *lanes, struct wi_lane *lane,
+              enum wi_producer_kind kind)
+{
+	uint64_t position = wi_load_relaxed(&lane->ring->tail), sequence = lane->first_sequence;
+
+	*producer = (struct wi_producer){
+		.hot = {
+			.position = position,
+			.bytes = wi_ring_bytes(lane->ring),
+			.mask = lane->ring->size - 1,
+			.tail = &lane->ring->tail,
+			.clock = clock_of(lanes),
+			.parked = &lanes->wake->parked,
+			.sequence = sequence,
+			.size_max = wi_ring_payload_max(lane->ring->size),
+		},
+		.magic = WI_PRODUCER_MAGIC,
+		.lanes = lanes,
+		.lane = lane,
+		.wake = lanes->wake,
+		.gate = kind == WI_PRODUCER_DISPATCHER ? lanes->gate & ~(uint32_t)WI_GATE_CLOSED : lanes->gate,
+		.fences = lanes->wake->publisher_fences,
+		.slow = lanes->wake->publisher_fences,
+		.first_sequence = sequence,
+		.first_position = position,
+		.scratch = producer->scratch,
+		.scratch_size = producer->scratch_size,
+		.mapping_size = producer->mapping_size,
+		.kind = kind,
+	};
+#ifndef NDEBUG
+	producer->slow = true;  /* publish_slow_() sees every call and can check it */
+#endif
+}
+
+static void
+add_lane(struct wi_lanes *lanes, struct wi_lane *lane, enum wi_producer_kind kind)
+{
+	if (lane->index < lanes->count)
+		return;
+	lanes->lane[lane->index] = lane;
+	wi_store_release(&lanes->count, lanes->count + 1);      /* E8 */
+	if (kind == WI_PRODUCER_DISPATCHER)
+		lanes->internal_count++;
+	else
+		lanes->user_count++;
+}
+
+static weir_status
+open_locked(struct wi_lanes *lanes, const weir_producer_options *options, enum wi_producer_kind kind,
+            struct wi_producer **ret_producer)
+{
+	uint32_t ring_size = options->ring_size ? options->ring_size : lanes->ring_size;
+	struct wi_producer *producer;
+	struct wi_lane *lane;
+	weir_status status;
+
+	if (lanes->gate & WI_GATE_CLOSED)
+		return WEIR_ECLOSED;
+	status = get_lane(lanes, ring_size, kind, &lane);
+	if (status != WEIR_OK)
+		return status;
+	producer = lane->producer ? lane->producer : map_producer(ring_size);
+	if (producer && producer->scratch_size < ring_size) {
+		unmap_producer(producer);
+		producer = lane->producer = map_producer(ring_size);
+	}
+	if (!producer) {
+		if (lane->index == lanes->count)
+			destroy_lane(lane);
+		return WEIR_ENOMEM;
+	}
+	init_producer(producer, lanes, lane, kind);
+	lane->producer = producer;
+	lane->source = ++lanes->last_source;
+	lane->state = WI_LANE_OPEN;
+	snprintf(lane->name, sizeof lane->name, "%s", options->name ? options->name : "");
+	add_lane(lanes, lane, kind);
+	if (kind != WI_PRODUCER_DISPATCHER)
+		wi_add(&lanes->open_count, 1u);
+	*ret_producer = producer;
+	return WEIR_OK;
+}
+
+weir_status
+wi_producer_open(struct wi_lanes *lanes, const weir_producer_options *options,
+                 enum wi_producer_kind kind, struct wi_producer **ret_producer)
+{
+	weir_status status;
+
+	pthread_mutex_lock(&lock);
+	status = open_locked(lanes, options, kind, ret_producer);
+	pthread_mutex_unlock(&lock);
+	return status;
+}
+
+/* -- closing ---------------------------------------------------------------- */
+
+static void
+counts_add(weir_producer_counts *sum, const weir_producer_counts *more)
+{
+	sum->attempted += more->attempted;
+	sum->committed += more->committed;
+	sum->bytes += more->bytes;
+	sum->refused_full += more->refused_full;
+	sum->refused_size += more->refused_size;
+	sum->refused_busy += more->refused_busy;
+	sum->refused_hops += more->refused_hops;
+	sum->refused_closed += more->refused_closed;
+	sum->refused_invalid += more->refused_invalid;
+	sum->discarded += more->discarded;
+	sum->aborted += more->aborted;
+}
+
+void
+wi_producer_sum(const struct wi_producer *producer, weir_producer_counts *sum)
+{
+	const weir_producer_counts *own = &producer->counts;
+	weir_producer_counts one = {
+		.committed = wi_load_relaxed(&producer->hot.sequence) - producer->first_sequence,
+		.bytes = wi_load_relaxed(&producer->hot.position) - producer->first_position,
+		.refused_full = wi_load_relaxed(&own->refused_full),
+		.refused_size = wi_load_relaxed(&own->refused_size),
+		.refused_busy = wi_load_relaxed(&own->refused_busy),
+		.refused_hops = wi_load_relaxed(&own->refused_hops),
+		.refused_closed = wi_load_relaxed(&own->refused_closed),
+		.refused_invalid = wi_load_relaxed(&own->refused_invalid),
+		.discarded = wi_load_relaxed(&own->discarded),
+		.aborted = wi_load_relaxed(&own->aborted),
+	};
+
+	one.attempted = one.committed + one.refused_full + one.refused_size + one.refused_busy +
+	                one.refused_hops + one.refused_closed + one.refused_invalid + one.discarded +
+	                one.aborted;
+	counts_add(sum, &one);
+}
+
+void
+wi_lanes_sum(struct wi_lanes *lanes, weir_producer_counts *sum)
+{
+	pthread_mutex_lock(&lock);
+	counts_add(sum, &lanes->closed);
+	for (uint32_t i = 0; i < lanes->count; i++)
+		if (lanes->lane[i]->state == WI_LANE_OPEN)
+			wi_producer_sum(lanes->lane[i]->producer, sum);
+	pthread_mutex_unlock(&lock);
+}
+
+void
+wi_lanes_each(struct wi_lanes *lanes, void (*visit)(void *context, const struct wi_lane *lane),
+              void *context)
+{
+	pthread_mutex_lock(&lock);
+	for (uint32_t i = 0; i < lanes->count; i++)
+		visit(context, lanes->lane[i]);
+	pthread_mutex_unlock(&lock);
+}
+
+static void
+close_locked(struct wi_producer *producer)
+{
+	struct wi_lanes *lanes = producer->lanes;
+	struct wi_lane *lane = producer->lane;
+
+	if (!lanes) {
+		wi_ring_destroy(producer->orphan_ring);
+		unmap_producer(producer);
+		return;
+	}
+	if (lane->state != WI_LANE_OPEN)
+		return;
+	weir_abort(&producer->hot);
+	producer->gate |= WI_GATE_CLOSED;
+	wi_store_relaxed(&producer->hot.limit, 0u);
+	wi_producer_sum(producer, &lanes->closed);
+	lane->first_sequence = producer->hot.sequence;
+	lane->state = WI_LANE_CLOSED;
+	if (producer->kind != WI_PRODUCER_DISPATCHER)
+		wi_sub(&lanes->open_count, 1u);
+}
+
+void
+wi_producer_close(struct wi_producer *producer)
+{
+	if (wi_producer_in_child(producer))
+		return;
+	pthread_mutex_lock(&lock);
+	close_locked(producer);
+	pthread_mutex_unlock(&lock);
+}
+
+void
+wi_lanes_orphan(struct wi_lanes *lanes, bool with_rings)
+{
+	pthread_mutex_lock(&lock);
+	for (uint32_t i = 0; i < lanes->count; i++) {
+		struct wi_lane *lane = lanes->lane[i];
+
+		if (lane->state != WI_LANE_OPEN || lane->producer->kind == WI_PRODUCER_DISPATCHER)
+			continue;
+		lane->producer->lanes = NULL;
+		if (with_rings) {
+			lane->producer->orphan_ring = lane->ring;
+			lane->ring = NULL;
+			lane->producer = NULL;
+		}
+	}
+	pthread_mutex_unlock(&lock);
+}
+
+void
+wi_lanes_fini(struct wi_lanes *lanes)
+{
+	wi_lanes_orphan(lanes, true);
+	for (uint32_t i = 0; i < lanes->count; i++) {
+		unmap_producer(lanes->lane[i]->producer);
+		destroy_lane(lanes->lane[i]);
+	}
+	wi_memory_give(lanes->lane);
+	lanes->lane = NULL;
+	lanes->count = 0;
+}
+
+/* -- a thread's own --------------------------------------------------------- */
+
+static void
+close_own_producers(void *first)
+{
+	struct wi_producer *producer = first, *next;
+
+	own_producers = NULL;
+	if (wi_producer_in_child(producer))
+		return;
+	for (; producer; producer = next) {
+		next = producer->thread_next;
+		wi_producer_close(producer);
+	}
+}
+
+static void
+make_own_key(void)
+{
+	own_key_made = pthread_key_create(&own_key, close_own_producers) == 0;
+}
+
+struct wi_producer *
+wi_producer_of_thread(const struct wi_lanes *lanes)
+{
+	struct wi_producer *producer = own_producers;
+
+	while (producer && producer->thread_bus != lanes->serial)
+		producer = producer->thread_next;
+	return producer;
+}
+
+weir_status
+wi_producer_open_for_thread(struct wi_lanes *lanes, struct wi_producer **ret_producer)
+{
+	weir_producer_options options = WEIR_PRODUCER_OPTIONS_INIT;
+	struct wi_producer *producer;
+	weir_status status;
+
+	pthread_once(&own_once, make_own_key);
+	if (!own_key_made)
+		return WEIR_ENOMEM;
+	status = wi_producer_open(lanes, &options, WI_PRODUCER_THREAD, &producer);
+	if (status != WEIR_OK)
+		return status;
+	producer->thread_bus = lanes->serial;
+	producer->thread_next = own_producers;
+	if (pthread_setspecific(own_key, producer) != 0) {
+		wi_producer_close(producer);
+		return WEIR_ENOMEM;
+	}
+	own_producers = producer;
+	*ret_producer = producer;
+	return WEIR_OK;
+}
+
+/* -- the gate --------------------------------------------------------------- */
+
+static bool
+gated(const struct wi_lane *lane, bool all)
+{
+	return lane->state == WI_LANE_OPEN && (all || lane->producer->kind != WI_PRODUCER_DISPATCHER);
+}
+
+static bool
+wait_until_outside(const struct wi_producer *producer, uint64_t deadline)
+{
+	struct wi_backoff backoff = wi_backoff_until(deadline);
+
+	while (wi_load_acquire(&producer->hot.state) == WEIR_INSIDE_)       /* E5 */
+		if (!wi_backoff_wait(&backoff))
+			return false;
+	return true;
+}
+
+static bool
+shut_locked(struct wi_lanes *lanes, uint32_t why, bool all, uint64_t deadline)
+{
+	bool done = true;
+
+	lanes->gate |= why;
+	for (uint32_t i = 0; i < lanes->count; i++) {
+		if (!gated(lanes->lane[i], all))
+			continue;
+		wi_or(&lanes->lane[i]->producer->gate, why);
+		wi_store_relaxed(&lanes->lane[i]->producer->hot.limit, 0u);
+	}
+	if (!wi_wake_fence(lanes->wake))                                    /* E5 */
+		wi_clock_sleep(WI_MILLISECOND);
+	for (uint32_t i = 0; i < lanes->count; i++) {
+		if (!gated(lanes->lane[i], all))
+			continue;
+		done = wait_until_outside(lanes->lane[i]->producer, deadline) && done;
+		wi_store_relaxed(&lanes->lane[i]->producer->hot.limit, 0u);
+	}
+	return done;
+}
+
+bool
+wi_lanes_shut(struct wi_lanes *lanes, uint32_t why, bool all, uint64_t deadline)
+{
+	bool done;
+
+	pthread_mutex_lock(&lock);
+	done = shut_locked(lanes, why, all, deadline);
+	pthread_mutex_unlock(&lock);
+	return done;
+}
+
+void
+wi_lanes_unshut(struct wi_lanes *lanes, uint32_t why)
+{
+	pthread_mutex_lock(&lock);
+	lanes->gate &= ~why;
+	for (uint32_t i = 0; i < lanes->count; i++)
+		if (gated(lanes->lane[i], true))
+			wi_and(&lanes->lane[i]->producer->gate, ~why);
+	pthread_mutex_unlock(&lock);
+}

@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * publish.c - see publish.h; also the symbols of the inline functions of <weir/inline.h>.
+ *
+ * Every call that is not the plain fast case ends here with state INSIDE: the
+ * limit is used up (full, closed, disabled, forked, or a publisher that must fence),
+ * an argument is wrong, or there are attributes.
+ */
+#define WEIR_DEFINE_SYMBOLS_
+#include "core/publish.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "core/record.h"
+
+static struct wi_producer *
+full(weir_producer *producer)
+{
+	return (struct wi_producer *)producer;
+}
+
+/* -- entering and leaving --------------------------------------------------- */
+
+/* In the fast path's place: false if somebody is inside. */
+static bool
+enter(struct wi_producer *producer, bool reserving)
+{
+	uint32_t state = wi_load_relaxed(&producer->hot.state);
+
+	if (state != WEIR_IDLE_ && !(reserving && state == WEIR_OPEN_))
+		return false;
+	wi_store_relaxed(&producer->hot.state, WEIR_INSIDE_);
+	wi_fence_local();
+	return true;
+}
+
+/* What every slow call does once inside; false in a forked child. */
+static bool
+inside(struct wi_producer *producer)
+{
+	if (wi_producer_in_child(producer)) {
+		wi_store_relaxed(&producer->hot.state, WEIR_IDLE_);
+		return false;
+	}
+	if (producer->fences)
+		wi_fence_full();        /* E5: the closer fenced only for itself */
+#ifndef NDEBUG
+	producer->inside_thread = (uint32_t)syscall(SYS_gettid);
+#endif
+	return true;
+}
+
+static bool
+has_reservations(const struct wi_producer *producer)
+{
+	return producer->hot.position != wi_load_relaxed(producer->hot.tail) || producer->scratch_count;
+}
+
+static weir_status
+leave(struct wi_producer *producer, weir_status status)
+{
+	wi_store_release(&producer->hot.state, has_reservations(producer) ? WEIR_OPEN_ : WEIR_IDLE_);
+	return status;
+}
+
+static weir_status
+refuse(struct wi_producer *producer, uint64_t *counter, weir_status status)
+{
+	wi_add_own(counter, 1);
+	return leave(producer, status);
+}
+
+static void
+show(struct wi_producer *producer)
+{
+	wi_store_release(producer->hot.tail, producer->hot.position);       /* E1; E3 */
+	if (producer->fences)
+		wi_fence_full();
+	wi_fence_local();
+	if (wi_load_relaxed(producer->hot.parked) & 1)
+		wi_wake_one(producer->wake);
+}
+
+weir_status
+weir_refuse_(weir_producer *handle)
+{
+	struct wi_producer *producer = full(handle);
+
+	if (!producer)
+		return WEIR_EINVAL;
+	if (wi_producer_in_child(producer))
+		return WEIR_EFORKED;
+#ifndef NDEBUG
+	/* A signal handler interrupts its own thread; anybody else is a second thread in one producer. */
+	if (wi_load_relaxed(&producer->hot.state) == WEIR_INSIDE_)
+		WI_ASSERT(producer->inside_thread == (uint32_t)syscall(SYS_gettid));
+#endif
+	wi_add_own(&producer->counts.refused_busy, 1);
+	return WEIR_EBUSY;
+}
+
+void
+weir_wake_(weir_producer *producer)
+{
+	wi_wake_one(full(producer)->wake);
+}
+
+/* -- room ------------------------------------------------------------------- */
+
+/* Takes a new limit from the cursors. What is shut stays shut (E5). */
+static uint64_t
+refresh(struct wi_producer *producer)
+{
+	uint64_t limit = wi_producer_limit(producer);
+
+	if (!producer->slow) {
+		wi_store_relaxed(&producer->hot.limit, limit);
+		wi_fence_local();
+		if (wi_load_relaxed(&producer->gate))
+			wi_store_relaxed(&producer->hot.limit, 0u);
+	}
+	producer->room = limit;
+	return limit;
+}
+
+/* One event to be written, checked. */
+struct entry {
+	uint32_t topic_flags;
+	uint32_t size;
+	uint64_t need;
+	uint64_t time;
+	uint64_t key;
+	const weir_trace *trace;
+};
+
+static bool
+topic_exists(struct wi_producer *producer, weir_topic topic)
+{
+	uint32_t count;
+
+	if (topic.id - WEIR_TOPIC_FIRST_ < producer->hot.topic_count)
+		return true;
+	count = wi_load_acquire(&producer->lanes->topics->count) - (WEIR_TOPIC_FIRST_ - 1);     /* E8 */
+	if (!producer->hops_exceeded)
+		producer->hot.topic_count = count;
+	return topic.id - WEIR_TOPIC_FIRST_ < count;
+}
+
+static uint32_t
+hops_of(const struct wi_producer *producer, const weir_attributes *attributes)
+{
+	uint32_t own = producer->hot.inherit & WEIR_HOPS_MASK_;
+	uint32_t given = attributes ? attributes->hops << WEIR_HOPS_SHIFT_ : 0;
+
+	return WI_MAX(own, given);
+}
+
+/* WEIR_OK and the entry, or the status and the counter of a refusal. */
+static weir_status
+check(struct wi_producer *producer, weir_topic topic, const weir_attributes *attributes,
+      const void *data, bool with_data, uint32_t size, struct entry *entry, uint64_t **ret_counter)
+{
+	weir_producer_counts *counts = &producer->counts;
+	uint32_t known = WEIR_ATTRIBUTE_KEY | WEIR_ATTRIBUTE_TIME | WEIR_ATTRIBUTE_REPLAYED;
+
+	*ret_counter = &counts->refused_closed;
+	if (wi_load_relaxed(&producer->gate) & WI_GATE_CLOSED)
+		return WEIR_ECLOSED;
+	*ret_counter = &counts->refused_invalid;
+	if (attributes && (attributes->size < sizeof *attributes || attributes->flags & ~known ||
+	                   attributes->hops > WEIR_HOPS_MASK_ >> WEIR_HOPS_SHIFT_))
+		return WEIR_EINVAL;
+	if (!topic_exists(producer, topic) || (with_data && !data && size))
+		return WEIR_EINVAL;
+	*ret_counter = &counts->refused_size;
+	if (size > producer->hot.size_max)
+		return WEIR_ETOOBIG;
+	*ret_counter = &counts->refused_hops;
+	if (producer->hops_exceeded ||
+	    hops_of(producer, attributes) >> WEIR_HOPS_SHIFT_ > producer->lanes->hop_count_max)
+		return WEIR_ELOOP;
+	*entry = (struct entry){ .size = size, .topic_flags = topic.id | hops_of(producer, attributes) };
+	if (attributes) {
+		entry->topic_flags |= attributes->flags & WEIR_ATTRIBUTE_KEY ? WEIR_KEY_ : 0;
+		entry->topic_flags |= attributes->flags & WEIR_ATTRIBUTE_REPLAYED ? WEIR_REPLAYED_ : 0;
+		entry->topic_flags |= attributes->trace ? WEIR_TRACE_ : 0;
+		entry->key = attributes->key;
+		entry->trace = attributes->trace;
+	}
+	if (attributes && attributes->flags & WEIR_ATTRIBUTE_TIME) {
+		entry->time = attributes->time;
+	} else {
+		entry->time = wi_load_relaxed(producer->hot.clock);
+		if (entry->time == WEIR_CLOCK_READ_)
+			entry->time = weir_clock_read_();
+	}
+	entry->need = wi_record_need(size, entry->topic_flags);
+	return WEIR_OK;
+}
+
+static weir_event *
+write_at(unsigned char *memory, const struct entry *entry)
+{
+	weir_event *event = (weir_event *)memory;
+	unsigned char *extension = (unsigned char *)(event + 1) + WI_ROUND_UP((uint64_t)entry->size, 8ull);
+
+	event->size = entry->size;
+	event->topic_flags = entry->topic_flags;
+	event->time = entry->time;
+	if (entry->topic_flags & WEIR_KEY_) {
+		memcpy(extension, &entry->key, sizeof entry->key);
+		extension += sizeof entry->key;
+	}
+	if (entry->topic_flags & WEIR_TRACE_)
+		memcpy(extension, entry->trace, sizeof *entry->trace);
+	return event;
+}
+
+/* Room in the ring, a new limit if need be. */
+static bool
+fits(struct wi_producer *producer, uint64_t need)
+{
+	uint64_t end = producer->hot.position + need;
+
+	/* In a slow producer hot.limit is 0 for good and `room` takes its place. */
+	return end <= (producer->slow ? producer->room : wi_load_relaxed(&producer->hot.limit)) ||
+	       end <= refresh(producer);
+}
+
+static weir_event *
+write_in_ring(struct wi_producer *producer, const struct entry *entry)
+{
+	struct weir_producer *hot = &producer->hot;
+	weir_event *event = write_at(hot->bytes + (hot->position & hot->mask), entry);
+
+	hot->last = hot->position;
+	wi_store_relaxed(&hot->position, hot->position + entry->need);
+	wi_store_relaxed(&hot->sequence, hot->sequence + 1);
+	return event;
+}
+
+static bool
+disabled(const struct wi_producer *producer)
+{
+	return wi_load_relaxed(&producer->gate) & WI_GATE_DISABLED;
+}
+
+/* -- publish ---------------------------------------------------------------- */
+
+static weir_status
+publish_inside(struct wi_producer *producer, weir_topic topic, const weir_attributes *attributes,
+               const void *data, uint32_t size, bool count_full)
+{
+	uint64_t *counter;
+	struct entry entry;
+	weir_event *event;
+	weir_status status;
+
+	if (!inside(producer))
+		return WEIR_EFORKED;
+	status = check(producer, topic, attributes, data, true, size, &entry, &counter);
+	if (status != WEIR_OK)
+		return refuse(producer, counter, status);
+	if (disabled(producer))
+		return refuse(producer, &producer->counts.discarded, WEIR_OK);
+	if (!fits(producer, entry.need)) {
+		if (!count_full)
+			return leave(producer, WEIR_EFULL);
+		return refuse(producer, &producer->counts.refused_full, WEIR_EFULL);
+	}
+	event = write_in_ring(producer, &entry);
+	if (size)
+		memcpy(event + 1, data, size);
+	show(producer);
+	return leave(producer, WEIR_OK);
+}
+
+weir_status
+weir_publish_slow_(weir_producer *producer, weir_topic topic, const void *data, uint32_t size)
+{
+	return publish_inside(full(producer), topic, NULL, data, size, true);
+}
+
+weir_status
+weir_publish_with(weir_producer *producer, weir_topic topic, const weir_attributes *attributes,
+                  const void *data, uint32_t size)
+{
+	if (!producer || !enter(full(producer), false))
+		return weir_refuse_(producer);
+	return publish_inside(full(producer), topic, attributes, data, size, true);
+}
+
+weir_status
+wi_publish_try(struct wi_producer *producer, weir_topic topic, const weir_attributes *attributes,
+               const void *data, uint32_t size)
+{
+	if (!enter(producer, false))
+		return weir_refuse_(&producer->hot);
+	return publish_inside(producer, topic, attributes, data, size, false);
+}
+
+void
+wi_publish_count_full(struct wi_producer *producer)
+{
+	wi_add_own(&producer->counts.refused_full, 1);
+}
+
+/* -- reserve, trim, commit, abort ------------------------------------------- */
+
+/* While the bus is disabled, what would be accepted lies beside the ring and is thrown away. */
+static weir_status
+reserve_scratch(struct wi_producer *producer, const struct entry *entry, void **ret_data)
+{
+	if (entry->need > producer->scratch_size - producer->scratch_used)
+		return refuse(producer, &producer->counts.refused_full, WEIR_EFULL);
+	*ret_data = write_at(producer->scratch + producer->scratch_used, entry) + 1;
+	producer->hot.last = producer->scratch_used;
+	producer->scratch_used += entry->need;
+	producer->scratch_count++;
+	return leave(producer, WEIR_OK);
+}
+
+static weir_status
+reserve_inside(struct wi_producer *producer, weir_topic topic, const weir_attributes *attributes,
+               uint32_t size, void **ret_data)
+{
+	uint64_t *counter;
+	struct entry entry;
+	weir_status status;
+
+	if (!inside(producer))
+		return WEIR_EFORKED;
+	status = ret_data ? check(producer, topic, attributes, NULL, false, size, &entry, &counter)
+	                  : (counter = &producer->counts.refused_invalid, WEIR_EINVAL);
+	if (status != WEIR_OK)
+		return refuse(producer, counter, status);
+	if (disabled(producer) || producer->scratch_count)
+		return reserve_scratch(producer, &entry, ret_data);
+	if (!fits(producer, entry.need))
+		return refuse(producer, &producer->counts.refused_full, WEIR_EFULL);
+	*ret_data = write_in_ring(producer, &entry) + 1;
+	return leave(producer, WEIR_OK);
+}
+
+weir_status
+weir_reserve_slow_(weir_producer *producer, weir_topic topic, uint32_t size, void **ret_data)
+{
+	return reserve_inside(full(producer), topic, NULL, size, ret_data);
+}
+
+weir_status
+weir_reserve_with_(weir_producer *producer, weir_topic topic, const weir_attributes *attributes,
+                   uint32_t size, void **ret_data)
+{
+	if (!producer || !enter(full(producer), true))
+		return weir_refuse_(producer);
+	return reserve_inside(full(producer), topic, attributes, size, ret_data);
+}
+
+void
+weir_trim(weir_producer *handle, uint32_t size)
+{
+	struct wi_producer *producer = full(handle);
+	struct weir_producer *hot = handle;
+	struct entry entry;
+	weir_trace trace;
+	weir_event *event;
+	bool scratch;
+
+	if (!producer || wi_load_relaxed(&hot->state) != WEIR_OPEN_)
+		return;
+	wi_store_relaxed(&hot->state, WEIR_INSIDE_);
+	wi_fence_local();
+	scratch = producer->scratch_count != 0;
+	event = (weir_event *)(scratch ? producer->scratch + hot->last : hot->bytes + (hot->last & hot->mask));
+	if (size < event->size) {
+		entry = (struct entry){ .size = size, .topic_flags = event->topic_flags, .time = event->time };
+		weir_event_key(event, &entry.key);
+		if (weir_event_trace(event))
+			entry.trace = memcpy(&trace, weir_event_trace(event), sizeof trace);
+		entry.need = wi_record_need(size, entry.topic_flags);
+		write_at((unsigned char *)event, &entry);
+		if (scratch)
+			producer->scratch_used = hot->last + entry.need;
+		else
+			wi_store_relaxed(&hot->position, hot->last + entry.need);
+	}
+	leave(producer, WEIR_OK);
+}
+
+/* Takes back all open reservations and counts each of them. */
+static weir_status
+drop_reservations(struct wi_producer *producer, uint64_t *counter, weir_status status)
+{
+	uint32_t in_ring = wi_producer_open_count(producer);
+
+	wi_add_own(counter, in_ring + producer->scratch_count);
+	wi_store_relaxed(&producer->hot.sequence, producer->hot.sequence - in_ring);
+	wi_store_relaxed(&producer->hot.position, wi_load_relaxed(producer->hot.tail));
+	producer->scratch_used = producer->scratch_count = 0;
+	return leave(producer, status);
+}
+
+weir_status
+weir_commit_slow_(weir_producer *handle)
+{
+	struct wi_producer *producer = full(handle);
+
+	if (!inside(producer))
+		return WEIR_EFORKED;
+	if (!producer->slow && !wi_load_relaxed(&producer->gate))
+		refresh(producer);      /* the gate was shut once, and is open again */
+	if (wi_load_relaxed(&producer->gate) & WI_GATE_CLOSED)
+		return drop_reservations(producer, &producer->counts.refused_closed, WEIR_ECLOSED);
+	if (disabled(producer) || producer->scratch_count)
+		return drop_reservations(producer, &producer->counts.discarded, WEIR_OK);
+	show(producer);
+	return leave(producer, WEIR_OK);
+}
+
+weir_status
+weir_commit_other_(weir_producer *handle)
+{
+	struct wi_producer *producer = full(handle);
+
+	if (!producer)
+		return WEIR_EINVAL;
+	if (wi_producer_in_child(producer))
+		return WEIR_EFORKED;
+	if (wi_load_relaxed(&producer->hot.state) == WEIR_INSIDE_)
+		return WEIR_EBUSY;
+	return wi_load_relaxed(&producer->gate) & WI_GATE_CLOSED ? WEIR_ECLOSED : WEIR_OK;
+}
+
+void
+weir_abort(weir_producer *handle)
+{
+	struct wi_producer *producer = full(handle);
+
+	if (!producer || wi_load_relaxed(&handle->state) != WEIR_OPEN_)
+		return;
+	wi_store_relaxed(&handle->state, WEIR_INSIDE_);
+	wi_fence_local();
+	drop_reservations(producer, &producer->counts.aborted, WEIR_OK);
+}
+
+/* -- hops ------------------------------------------------------------------- */
+
+void
+wi_publish_set_hops(struct wi_producer *producer, uint32_t hops, uint32_t hop_count_max)
+{
+	producer->hops_exceeded = hops > hop_count_max;
+	producer->hot.inherit = WI_MIN(hops, WEIR_HOPS_MASK_ >> WEIR_HOPS_SHIFT_) << WEIR_HOPS_SHIFT_;
+	/* The fast path then knows no topic; the slow one says why. */
+	if (producer->hops_exceeded)
+		producer->hot.topic_count = 0;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* publish.h - everything about publishing that the inline fast path leaves to the library. */
+#ifndef WI_CORE_PUBLISH_H
+#define WI_CORE_PUBLISH_H
+
+#include "core/producer.h"
+
+/*
+ * weir_publish_with(), but a refusal for want of room is not counted: publish_wait tries
+ * again and counts once.
+ */
+weir_status wi_publish_try(struct wi_producer *producer, weir_topic topic,
+                           const weir_attributes *attributes, const void *data, uint32_t size);
+
+/* The refusal of a publish_wait that has given up. */
+void wi_publish_count_full(struct wi_producer *producer);
+
+/* What a dispatcher's producer passes on: events are caused by one with so many hops. */
+void wi_publish_set_hops(struct wi_producer *producer, uint32_t hops, uint32_t hop_count_max);
+
+#endif

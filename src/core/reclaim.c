@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/* reclaim.c - see reclaim.h. */
+#define _LGPL_SOURCE
+#include "core/reclaim.h"
+
+#include <urcu/urcu-mb.h>
+
+#include "base/memory.h"
+#include "core/context.h"
+
+weir_status
+wi_reclaimer_mark(struct wi_reclaimer *reclaimer, const struct wi_registry *registry, uint64_t id)
+{
+	struct wi_subscription *subscription = wi_registry_get(registry, (uint32_t)id), *first;
+	uint32_t before;
+
+	if (!subscription || id >> 32 == 0 ||
+	    !wi_subscription_mark(subscription, id, WI_SUBSCRIPTION_ENDING, 0, &before))
+		return WEIR_ENOENT;
+	if (before & WI_SUBSCRIPTION_ENDING)
+		return WEIR_OK;
+	first = wi_load_relaxed(&reclaimer->marked);
+	do
+		subscription->ending_next = first;
+	while (!wi_cas(&reclaimer->marked, &first, subscription));
+	return WEIR_OK;
+}
+
+/* -- is it used? ------------------------------------------------------------ */
+
+/*
+ * Asked after the fence: a dispatcher that is not in it now will look at its state before it
+ * calls, and see ENDING. Without a heavy fence that is true only from its next batch on.
+ */
+static bool
+may_run(const struct wi_subscription *subscription, bool fenced)
+{
+	const struct wi_pool *pool = subscription->pool;
+
+	for (uint32_t i = 0; i < pool->dispatcher_count; i++) {
+		const struct wi_dispatcher *dispatcher = &pool->dispatcher[i];
+		const struct wi_tally *tally = &subscription->tally[i];
+
+		if (!fenced && (tally->boundary & 1) &&
+		    wi_load_acquire(&dispatcher->boundary) == tally->boundary)
+			return true;
+		if (wi_load_acquire(&dispatcher->in) == subscription)       /* E7 */
+			return true;
+		if (wi_load_acquire(&tally->owed))                          /* E7 */
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_pinned(const struct wi_pool *pool, uint64_t birth, uint64_t death)
+{
+	for (uint32_t i = 0; i < pool->dispatcher_count; i++) {
+		uint64_t version = wi_load_acquire(&pool->dispatcher[i].pinned);    /* E9 */
+
+		if (version && birth <= version && version < death)
+			return true;
+	}
+	return false;
+}
+
+/* -- the steps -------------------------------------------------------------- */
+
+static void
+take_marked(struct wi_reclaimer *reclaimer)
+{
+	struct wi_subscription *next, *subscription = wi_exchange(&reclaimer->marked, NULL);
+
+	for (; subscription; subscription = next) {
+		next = subscription->ending_next;
+		subscription->ending_next = reclaimer->leaving;
+		subscription->stage = WI_STAGE_MARKED;
+		reclaimer->leaving = subscription;
+	}
+}
+
+static void
+unlink_from_pool(struct wi_subscription *subscription)
+{
+	struct wi_subscription **at = &subscription->pool->subscriptions;
+
+	while (*at != subscription)
+		at = &(*at)->next;
+	*at = subscription->next;
+}
+
+/* With the control lock. Out of memory: it stays marked, which is enough for its handler, until later. */
+static void
+remove_marked(struct wi_reclaimer *reclaimer)
+{
+	struct wi_subscription *subscription;
+
+	for (subscription = reclaimer->leaving; subscription; subscription = subscription->ending_next) {
+		struct wi_pool *pool = subscription->pool;
+
+		if (subscription->stage != WI_STAGE_MARKED ||
+		    wi_routes_remove(&pool->routes, subscription) != WEIR_OK)
+			continue;
+		unlink_from_pool(subscription);
+		subscription->stage = WI_STAGE_REMOVED;
+		wi_fence_full();
+		for (uint32_t i = 0; i < pool->dispatcher_count; i++)
+			subscription->tally[i].boundary = wi_load_acquire(&pool->dispatcher[i].boundary);
+	}
+}
+
+static void
+take_retired(struct wi_reclaimer *reclaimer)
+{
+	struct wi_part *part = reclaimer->pool->routes.retired, *next;
+
+	reclaimer->pool->routes.retired = NULL;
+	for (; part; part = next) {
+		next = part->next;
+		part->next = reclaimer->retired;
+		reclaimer->retired = part;
+	}
+}
+
+static void
+release_removed(struct wi_reclaimer *reclaimer, bool fenced)
+{
+	struct wi_subscription *subscription;
+
+	for (subscription = reclaimer->leaving; subscription; subscription = subscription->ending_next) {
+		if (subscription->stage != WI_STAGE_REMOVED || may_run(subscription, fenced))
+			continue;
+		if (subscription->released) {
+			wi_context_enter();
+			subscription->released(subscription->context);
+			wi_context_leave();
+		}
+		subscription->stage = WI_STAGE_RELEASED;
+		wi_subscription_retire(subscription);
+	}
+}
+
+static void
+free_parts(struct wi_reclaimer *reclaimer)
+{
+	struct wi_part **at = &reclaimer->retired;
+
+	while (*at) {
+		struct wi_part *part = *at;
+
+		if (is_pinned(reclaimer->pool, part->birth, part->death)) {
+			at = &part->next;
+		} else {
+			*at = part->next;
+			wi_memory_give(part);
+		}
+	}
+}
+
+/* With the control lock. */
+static void
+free_released(struct wi_reclaimer *reclaimer)
+{
+	struct wi_subscription **at = &reclaimer->leaving;
+
+	while (*at) {
+		struct wi_subscription *subscription = *at;
+		struct wi_pool *pool = subscription->pool;
+
+		if (subscription->stage != WI_STAGE_RELEASED ||
+		    is_pinned(pool, subscription->birth, subscription->death)) {
+			at = &subscription->ending_next;
+			continue;
+		}
+		*at = subscription->ending_next;
+		wi_subscription_sum(subscription, &reclaimer->gone);
+		subscription->stage = WI_STAGE_FREE;
+		subscription->next = pool->free;
+		pool->free = subscription;
+	}
+}
+
+bool
+wi_reclaimer_step(struct wi_reclaimer *reclaimer)
+{
+	bool fenced;
+
+	take_marked(reclaimer);
+	pthread_mutex_lock(reclaimer->control);
+	remove_marked(reclaimer);
+	take_retired(reclaimer);
+	pthread_mutex_unlock(reclaimer->control);
+	if (reclaimer->leaving) {
+		fenced = wi_wake_fence(reclaimer->wake) && !reclaimer->wake->publisher_fences;      /* E7 */
+		release_removed(reclaimer, fenced);
+	}
+	if (reclaimer->retired || reclaimer->leaving)
+		urcu_mb_synchronize_rcu();      /* E9: every table that was loaded is noted in a slot */
+	free_parts(reclaimer);
+	pthread_mutex_lock(reclaimer->control);
+	free_released(reclaimer);
+	pthread_mutex_unlock(reclaimer->control);
+	return reclaimer->leaving || reclaimer->retired || wi_load_relaxed(&reclaimer->marked);
+}

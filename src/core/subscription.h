@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * subscription.h - one handler, its pattern, its state, and what each dispatcher counts of it.
+ *
+ * A subscription's memory is never returned while the bus lives, only used again
+ * (a generation tells old ids from new), so that weir_unsubscribe() can look one up
+ * and mark it from any thread, also a handler, without a lock.
+ *
+ * Lines: the first is read for every call and written when the state changes;
+ * each dispatcher's tally is written by that dispatcher alone.
+ */
+#ifndef WI_CORE_SUBSCRIPTION_H
+#define WI_CORE_SUBSCRIPTION_H
+
+#include <stdbool.h>
+#include <weir/weir.h>
+
+#include "base/atomic.h"
+#include "base/compiler.h"
+
+/* Low half of wi_subscription.word; 0 is the fast case: active, nothing to look at. */
+enum {
+	WI_SUBSCRIPTION_BATCHED = 1,       /* it has a batch_end */
+	WI_SUBSCRIPTION_REPLAYED = 2,      /* it wants replayed events */
+	WI_SUBSCRIPTION_PAUSED = 4,
+	WI_SUBSCRIPTION_ENDING = 8,
+};
+
+enum { WI_FAILURE_CODE_COUNT = 8 };
+
+struct wi_subscription;
+
+struct wi_tally {
+	WI_ALIGNED uint64_t due;
+	uint64_t ok, failed, skipped_paused, skipped_unsubscribed, failed_batches;
+	struct wi_subscription *subscription;
+	struct wi_tally *owed_next;
+	uint64_t boundary;                 /* where the dispatcher was when the handler began to leave */
+	uint32_t owed;                     /* a batch_end is owed: it may still run (E7) */
+	WI_ALIGNED uint64_t failure_count[WI_FAILURE_CODE_COUNT];
+	int32_t failure_code[WI_FAILURE_CODE_COUNT];
+};
+
+struct wi_pool;
+
+/* The way out; control lock. */
+enum wi_subscription_stage {
+	WI_STAGE_FREE,          /* among the pool's free ones */
+	WI_STAGE_LIVE,
+	WI_STAGE_MARKED,        /* no event committed from now on reaches it */
+	WI_STAGE_REMOVED,       /* in no new table; may still be running */
+	WI_STAGE_RELEASED,      /* never runs again; old tables may still name it */
+};
+
+struct wi_subscription {
+	WI_ALIGNED uint64_t word;          /* generation << 32 | state */
+	weir_handler_fn handler;
+	void *context;
+	uint64_t id;                       /* generation << 32 | index */
+
+	/* Below: not read for a call. */
+	WI_ALIGNED int (*batch_end)(const weir_delivery *delivery, void *context);
+	void (*released)(void *context);
+	struct wi_pool *pool;
+	char *pattern, *name;              /* one allocation, at `pattern` */
+	uint64_t serial;                   /* order of subscribing */
+	uint64_t birth, death;             /* table versions that may name it; see route.h */
+	uint32_t topic;                    /* of an exact pattern; 0: a wildcard */
+	uint32_t tally_count;
+	int32_t priority;
+	uint32_t index;
+	uint32_t generation;
+	enum wi_subscription_stage stage;  /* the reclaimer's */
+	struct wi_subscription *next;      /* in the pool's list, or among the ending or free ones */
+	struct wi_subscription *ending_next;
+	struct wi_tally tally[];           /* one for each dispatcher of the pool */
+};
+
+static inline uint32_t
+wi_subscription_state(const struct wi_subscription *subscription)
+{
+	return (uint32_t)wi_load_relaxed(&subscription->word);
+}
+
+struct wi_subscription *wi_subscription_create(struct wi_pool *pool, uint32_t index, uint32_t tally_count);
+void wi_subscription_destroy(struct wi_subscription *subscription);
+
+/*
+ * Makes a free one ready: copies pattern, name and options, zeroes the tallies, and
+ * gives it a new generation. False: no memory, still free. It becomes active by wi_subscription_start().
+ */
+bool wi_subscription_init(struct wi_subscription *subscription, const char *pattern,
+                          weir_handler_fn handler, void *context,
+                          const weir_subscription_options *options, uint64_t serial);
+void wi_subscription_start(struct wi_subscription *subscription, uint32_t flags);
+
+/* Sets or clears state bits of the subscription that `id` names. False: it is not that one any more. */
+bool wi_subscription_mark(struct wi_subscription *subscription, uint64_t id, uint32_t set,
+                          uint32_t clear, uint32_t *ret_before);
+
+/* No id names it from now on. */
+void wi_subscription_retire(struct wi_subscription *subscription);
+
+/* a before b within a pool. */
+bool wi_subscription_before(const struct wi_subscription *a, const struct wi_subscription *b);
+
+void wi_tally_failed(struct wi_tally *tally, int code);
+
+/* Adds what all dispatchers counted; codes that do not fit go to the last slot. */
+void wi_subscription_sum(const struct wi_subscription *subscription, weir_subscription_counts *sum);
+void wi_subscription_counts_add(weir_subscription_counts *sum, const weir_subscription_counts *more);
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/* wait.c - see wait.h. */
+#include "core/wait.h"
+
+#include <limits.h>
+#include <sched.h>
+
+#include "base/clock.h"
+#include "base/futex.h"
+#include "core/dispatch.h"
+
+#define SAFETY_NS (500 * WI_MILLISECOND)        /* a wake-up that came this late was lost: counted */
+#define NAP_NS WI_MILLISECOND                   /* while a neighbour is awake */
+#define TIMED_NS (200 * WI_MICROSECOND)         /* instead of parking once more */
+#define PARK_EVERY_NS WI_MILLISECOND            /* parks that may be made in the long run, */
+#define PARK_CREDIT_MAX 200u                    /*   and in a burst */
+enum { CLOCK_PASSES = 32, PASSES_BEFORE_PARK = 8 };
+
+/* -- sleeping --------------------------------------------------------------- */
+
+static bool
+stopped(const struct wi_pool *pool)
+{
+	return wi_load_acquire(&pool->stop);
+}
+
+static void
+wake_neighbours(struct wi_pool *pool)
+{
+	wi_wake_other_pools(pool->wake, pool->cursor);
+	if (wi_load_relaxed(&pool->nappers) == 0)
+		return;
+	wi_add(&pool->nap, 1u);
+	wi_futex_wake(&pool->nap, 1, WI_FUTEX_ALL);
+}
+
+/* May this dispatcher announce itself once more? */
+static bool
+take_park_credit(struct wi_dispatcher *dispatcher)
+{
+	uint64_t earned = (dispatcher->now - dispatcher->park_credited) / PARK_EVERY_NS;
+
+	if (earned) {
+		dispatcher->park_credit = WI_MIN(dispatcher->park_credit + earned, PARK_CREDIT_MAX);
+		dispatcher->park_credited = dispatcher->now;
+	}
+	if (!dispatcher->park_credit)
+		return false;
+	dispatcher->park_credit--;
+	return true;
+}
+
+/* The last one awake of its pool. */
+static void
+park(struct wi_dispatcher *dispatcher)
+{
+	struct wi_pool *pool = dispatcher->pool;
+	struct wi_wake *wake = pool->wake;
+	uint32_t announced;
+	bool late;
+
+	if (wi_load_relaxed(&wake->heavy_fence_failed) || !take_park_credit(dispatcher)) {
+		wi_clock_sleep(TIMED_NS);
+		return;
+	}
+	announced = wi_wake_announce(wake);             /* E3: the bit, */
+	if (!wi_wake_fence(wake))                       /*   the fence, */
+		return;
+	if (stopped(pool))
+		return;
+	if (wi_dispatch_pending(dispatcher)) {          /*   and only then the look. */
+		/* Another pool's sleeper may have announced before us and wait for this very event. */
+		wake_neighbours(pool);
+		return;
+	}
+	wi_add_own(&dispatcher->parks, 1);
+	late = wi_wake_sleep(wake, announced, pool->cursor, SAFETY_NS) && !stopped(pool) &&
+	       wi_dispatch_overlooked(dispatcher);
+	if (late && wi_load_acquire(&wake->parked) == announced)
+		wi_add_own(&dispatcher->late_wakes, 1);
+	if (wi_load_relaxed(&wake->parked) != announced) {
+		wi_add_own(&dispatcher->wakes, 1);
+		wake_neighbours(pool);
+	}
+}
+
+static void
+nap(struct wi_pool *pool)
+{
+	uint32_t word = wi_load_acquire(&pool->nap);
+
+	if (stopped(pool))
+		return;
+	wi_add(&pool->nappers, 1u);
+	wi_futex_wait(&pool->nap, word, WI_FUTEX_ALL, wi_load_relaxed(&pool->awake) ? NAP_NS : SAFETY_NS);
+	wi_sub(&pool->nappers, 1u);
+}
+
+static void
+sleep_somehow(struct wi_dispatcher *dispatcher)
+{
+	struct wi_pool *pool = dispatcher->pool;
+
+	wi_dispatch_unpin(dispatcher);
+	if (wi_sub(&pool->wake->awake, 1u) == 1)
+		wi_wake_tick(pool->wake, WEIR_CLOCK_READ_);     /* nobody keeps it fresh */
+	if (wi_sub(&pool->awake, 1u) == 1)
+		park(dispatcher);
+	else
+		nap(pool);
+	wi_add(&pool->awake, 1u);
+	wi_add(&pool->wake->awake, 1u);
+	wi_dispatch_clock(dispatcher);
+}
+
+void
+wi_wait_rouse(struct wi_pool *pool)
+{
+	wi_add(&pool->nap, 1u);
+	wi_futex_wake(&pool->nap, INT_MAX, WI_FUTEX_ALL);
+	wi_wake_all(pool->wake);
+}
+
+/* -- deciding --------------------------------------------------------------- */
+
+/* Spinning takes the processor from those who would make the event. */
+static bool
+processors_are_free(const struct wi_pool *pool)
+{
+	return wi_load_relaxed(pool->dispatcher_total) + wi_load_relaxed(&pool->lanes->open_count) <=
+	       pool->cpus_allowed;
+}
+
+static bool
+wants_sleep(struct wi_dispatcher *dispatcher)
+{
+	const struct wi_pool *pool = dispatcher->pool;
+
+	if (pool->wait == WEIR_WAIT_SPIN || dispatcher->idle_passes < PASSES_BEFORE_PARK)
+		return false;
+	if (pool->wait == WEIR_WAIT_ADAPTIVE && processors_are_free(pool))
+		return dispatcher->now - dispatcher->idle_since >= pool->spin_ns;
+	return true;
+}
+
+void
+wi_wait_idle(struct wi_dispatcher *dispatcher)
+{
+	struct wi_pool *pool = dispatcher->pool;
+
+	if (dispatcher->idle_passes++ % CLOCK_PASSES == 0) {
+		wi_dispatch_clock(dispatcher);
+		if (dispatcher->idle_passes == 1)
+			dispatcher->idle_since = dispatcher->now;
+		/* An idle dispatcher holds no old table. */
+		if (wi_load_relaxed(&pool->routes.table) != dispatcher->table)
+			wi_dispatch_unpin(dispatcher);
+	}
+	if (wants_sleep(dispatcher)) {
+		if (!wi_dispatch_pending(dispatcher))
+			sleep_somehow(dispatcher);
+		dispatcher->idle_passes = 0;
+		return;
+	}
+	wi_pause(1);
+}
