@@ -17,6 +17,15 @@
 #define wi_store_release(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
 /* For counters with one writer: a plain add that readers never see torn. */
 #define wi_add_own(p, v) wi_store_relaxed(p, wi_load_relaxed(p) + (v))
+/*
+ * The same by 1 on the dispatch path. gcc 12 makes three instructions of two relaxed
+ * accesses; one add to memory does, since nobody else writes there. Sanitizers see the three.
+ */
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
+#define wi_count_own(p) __asm__("addq $1, %0" : "+m"(*(p)) : : "cc")
+#else
+#define wi_count_own(p) wi_add_own(p, 1)
+#endif
 #define wi_add(p, v) __atomic_fetch_add(p, v, __ATOMIC_SEQ_CST)
 #define wi_sub(p, v) __atomic_fetch_sub(p, v, __ATOMIC_SEQ_CST)
 #define wi_or(p, v) __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST)

@@ -18,9 +18,11 @@ enum {
 	IDLE_LOOKS = 4,                 /* idle lanes looked at in a pass, */
 	IDLE_LOOKS_LOADED = 32,         /*   and after a pass that was long anyway */
 	LOADED_COUNT = 256,
-	DENSE_NS = 150,                 /* events closer together than this: the ring is busy */
+	DENSE_NS = 150,                /* events closer together than this: the ring is busy */
 	POLITE_PAUSES = 64,
 };
+/* In a state: the event is a replayed one. */
+#define WI_REPLAYED_EVENT 0x80000000u
 #define TICK_NS (5 * WI_MICROSECOND)
 
 /* -- the table -------------------------------------------------------------- */
@@ -52,22 +54,6 @@ wi_dispatch_unpin(struct wi_dispatcher *dispatcher)
 
 /* -- calling handlers ------------------------------------------------------- */
 
-/* The state is not plain, or the event is a replayed one. False: not to be called. */
-static WI_COLD bool
-admit(struct wi_tally *tally, uint32_t state, const weir_event *event)
-{
-	if (weir_event_replayed(event) && !(state & WI_SUBSCRIPTION_REPLAYED))
-		return false;           /* not due at all */
-	if (!(state & (WI_SUBSCRIPTION_ENDING | WI_SUBSCRIPTION_PAUSED)))
-		return true;
-	wi_add_own(&tally->due, 1);
-	if (state & WI_SUBSCRIPTION_ENDING)
-		wi_add_own(&tally->skipped_unsubscribed, 1);
-	else
-		wi_add_own(&tally->skipped_paused, 1);
-	return false;
-}
-
 static WI_COLD void
 owe_batch_end(struct wi_dispatcher *dispatcher, struct wi_tally *tally)
 {
@@ -78,40 +64,71 @@ owe_batch_end(struct wi_dispatcher *dispatcher, struct wi_tally *tally)
 	wi_store_release(&tally->owed, 1u);     /* E7: while `in` still names the subscription */
 }
 
+/* The state is not plain, or the event is a replayed one. False: not to be called. */
+static __attribute__((noinline)) bool
+admit(struct wi_dispatcher *dispatcher, struct wi_tally *tally, uint32_t state, const weir_event *event)
+{
+	if (weir_event_replayed(event) && !(state & WI_SUBSCRIPTION_REPLAYED))
+		return false;           /* not due at all */
+	if (state & (WI_SUBSCRIPTION_ENDING | WI_SUBSCRIPTION_PAUSED)) {
+		wi_add_own(&tally->due, 1);
+		wi_add_own(state & WI_SUBSCRIPTION_ENDING ? &tally->skipped_unsubscribed
+		                                          : &tally->skipped_paused, 1);
+		return false;
+	}
+	if (state & WI_SUBSCRIPTION_BATCHED)
+		owe_batch_end(dispatcher, tally);
+	return true;
+}
+
+static WI_COLD void
+abort_reservations(struct wi_dispatcher *dispatcher)
+{
+	weir_abort(&dispatcher->producer->hot);
+}
+
 static inline void
 deliver(struct wi_dispatcher *dispatcher, struct wi_subscription *subscription, const weir_event *event)
 {
-	struct wi_tally *tally = &subscription->tally[dispatcher->index];
+	struct wi_tally *tally = (void *)((char *)subscription + dispatcher->tally_offset);
 	uint32_t state;
 	int code;
 
-	wi_store_relaxed(&dispatcher->in, subscription);        /* E7 */
+	wi_store_release(&dispatcher->in, subscription);        /* E7 */
 	wi_fence_local();
-	state = wi_subscription_state(subscription);
-	if (WI_UNLIKELY((state & (WI_SUBSCRIPTION_PAUSED | WI_SUBSCRIPTION_ENDING)) |
-	                (event->topic_flags & WEIR_REPLAYED_)) &&
-	    !admit(tally, state, event))
+	state = wi_subscription_state(subscription) | dispatcher->replayed;
+	if (WI_UNLIKELY(state) && !admit(dispatcher, tally, state & ~WI_REPLAYED_EVENT, event))
 		return;
-	wi_add_own(&tally->due, 1);
+	wi_count_own(&tally->due);
 	dispatcher->delivery.subscription.id = subscription->id;
-	if (WI_UNLIKELY(state & WI_SUBSCRIPTION_BATCHED))
-		owe_batch_end(dispatcher, tally);
 	code = subscription->handler(event, &dispatcher->delivery, subscription->context);
 	if (WI_LIKELY(code == 0))
-		wi_add_own(&tally->ok, 1);
+		wi_count_own(&tally->ok);
 	else
 		wi_tally_failed(tally, code);
-	if (WI_UNLIKELY(wi_load_relaxed(&dispatcher->producer->hot.state) != WEIR_IDLE_))
-		weir_abort(&dispatcher->producer->hot);
+	if (WI_UNLIKELY(wi_load_relaxed(dispatcher->producer_state) != WEIR_IDLE_))
+		abort_reservations(dispatcher);
 }
 
-/* What its handlers publish was caused by one event more than this one. */
 static WI_COLD void
-change_flags(struct wi_dispatcher *dispatcher, uint32_t flags)
+deliver_to_all(struct wi_dispatcher *dispatcher, const struct wi_list *list, const weir_event *event)
 {
-	uint32_t hops = (flags & WEIR_HOPS_MASK_) >> WEIR_HOPS_SHIFT_;
+	for (uint32_t i = 0; i < list->count; i++)
+		deliver(dispatcher, list->subscription[i], event);
+}
 
-	dispatcher->flags = flags;
+/*
+ * The event carries other things than the one before it: how long its extensions are, whether it
+ * is a replayed one, and how many events its handlers' events will have been caused by.
+ */
+static WI_COLD void
+change_flags(struct wi_dispatcher *dispatcher, uint32_t topic_flags)
+{
+	uint32_t hops = (topic_flags & WEIR_HOPS_MASK_) >> WEIR_HOPS_SHIFT_;
+
+	dispatcher->flags = topic_flags >> WEIR_HOPS_SHIFT_;
+	dispatcher->replayed = topic_flags & WEIR_REPLAYED_ ? WI_REPLAYED_EVENT : 0;
+	dispatcher->overhead = (uint32_t)wi_record_overhead(topic_flags);
 	wi_publish_set_hops(dispatcher->producer, hops + 1, dispatcher->pool->hop_count_max);
 }
 
@@ -123,7 +140,7 @@ end_batches(struct wi_dispatcher *dispatcher)
 		struct wi_subscription *subscription = tally->subscription;
 
 		dispatcher->owed = tally->owed_next;
-		wi_store_relaxed(&dispatcher->in, subscription);
+		wi_store_release(&dispatcher->in, subscription);                    /* E7 */
 		dispatcher->delivery.subscription.id = subscription->id;
 		if (subscription->batch_end(&dispatcher->delivery, subscription->context) != 0)
 			wi_add_own(&tally->failed_batches, 1);
@@ -149,34 +166,29 @@ walk(struct wi_dispatcher *dispatcher, struct batch *batch, uint64_t end, uint32
 	const struct wi_table *table = dispatcher->table;
 	const unsigned char *bytes = wi_ring_bytes(batch->ring);
 	uint64_t mask = batch->ring->size - 1, position = batch->position;
-	uint32_t left = count, unrouted = 0;
+	uint64_t sequence = batch->sequence, last = sequence + count, unrouted = dispatcher->unrouted;
 
-	dispatcher->delivery.sequence = batch->sequence;
 	do {
 		const weir_event *event = (const weir_event *)(bytes + (position & mask));
 		uint32_t topic_flags = event->topic_flags;
 		struct wi_list *list = wi_table_find(table, topic_flags & WEIR_TOPIC_MASK_);
 
-		position += wi_record_length(event);
-		dispatcher->delivery.sequence++;
-		if (WI_UNLIKELY((topic_flags & WEIR_HOPS_MASK_) != dispatcher->flags))
-			change_flags(dispatcher, topic_flags & WEIR_HOPS_MASK_);
-		if (WI_LIKELY(list)) {
-			uint32_t i = 0;
-
-			do
-				deliver(dispatcher, list->subscription[i], event);
-			while (WI_UNLIKELY(++i < list->count));
-		} else {
-			unrouted++;
-		}
-		left--;
-	} while (position < end && left);
+		if (WI_UNLIKELY(topic_flags >> WEIR_HOPS_SHIFT_ != dispatcher->flags))
+			change_flags(dispatcher, topic_flags);
+		position += wi_record_round(event->size, dispatcher->overhead);
+		dispatcher->delivery.sequence = ++sequence;
+		if (WI_UNLIKELY(!list))
+			wi_add_own(&dispatcher->unrouted, 1);
+		else if (WI_LIKELY(list->count == 1))
+			deliver(dispatcher, list->subscription[0], event);
+		else
+			deliver_to_all(dispatcher, list, event);
+	} while (position < end && sequence != last);
+	count = (uint32_t)(sequence - batch->sequence);
 	batch->position = position;
-	batch->sequence += count - left;
-	wi_add_own(&dispatcher->routed, count - left - unrouted);
-	wi_add_own(&dispatcher->unrouted, unrouted);
-	return count - left;
+	batch->sequence = sequence;
+	wi_add_own(&dispatcher->routed, count - (dispatcher->unrouted - unrouted));
+	return count;
 }
 
 static void

@@ -14,6 +14,7 @@
 #include "base/thread.h"
 #include "core/context.h"
 #include "core/dispatch.h"
+#include "core/record.h"
 #include "core/wait.h"
 
 static __thread struct wi_dispatcher *this_dispatcher;
@@ -107,7 +108,10 @@ init_dispatcher(struct wi_pool *pool, uint32_t index)
 		return false;
 	dispatcher->delivery.bus = pool->bus;
 	dispatcher->delivery.producer = &dispatcher->producer->hot;
+	dispatcher->producer_state = &dispatcher->producer->hot.state;
 	dispatcher->producer->hot.inherit = 1u << WEIR_HOPS_SHIFT_;
+	dispatcher->tally_offset = offsetof(struct wi_subscription, tally) + index * sizeof(struct wi_tally);
+	dispatcher->overhead = (uint32_t)wi_record_overhead(0);
 	return true;
 }
 

@@ -33,7 +33,11 @@ struct wi_dispatcher {
 	struct wi_tally *owed;          /* subscriptions whose batch_end is to be called */
 	weir_delivery delivery;
 	uint32_t index;                 /* in the pool; its number in leases is index + 1 */
-	uint32_t flags;                 /* hops and replayed bits of the last event */
+	const uint32_t *producer_state; /* its producer's: not idle when a handler left reservations open */
+	size_t tally_offset;            /* of its tally in every subscription */
+	uint32_t flags;                 /* topic_flags of the last event without the topic, */
+	uint32_t overhead;              /*   and what follows from them: see change_flags() */
+	uint32_t replayed;
 	uint64_t now;                   /* last reading of the monotonic clock */
 	uint64_t ticked;                /* when this dispatcher moved the bus's tick last */
 	uint32_t check_count;           /* events until the clock is read within a batch */

@@ -14,13 +14,13 @@
  * The gate (edge E5, a Dekker pair with the heavy fence on the closer's side):
  *
  *   publisher                          closer: wi_lanes_shut()
- *     state = INSIDE                     gate |= why, limit = 0
- *     compiler barrier                   heavy fence: every publisher fences
- *     end > limit? -> slow path          wait until state is not INSIDE
- *     ... tail = end (E1)                limit = 0 again: a refresh may have stored one
- *     state = IDLE                         in between; from here on none can
+ *     state = INSIDE                     gate |= why
+ *     compiler barrier                   twice:
+ *     end > limit? -> slow path            limit = 0
+ *     ... tail = end (E1)                  heavy fence: every publisher fences
+ *     state = IDLE                         wait until state is not INSIDE
  *
- *   refresh: limit = new; compiler barrier; gate shut? -> limit = 0 and refuse
+ *   slow path, inside: gate shut? -> refuse; else limit = new
  */
 #ifndef WI_CORE_PRODUCER_H
 #define WI_CORE_PRODUCER_H

@@ -110,18 +110,14 @@ weir_wake_(weir_producer *producer)
 
 /* -- room ------------------------------------------------------------------- */
 
-/* Takes a new limit from the cursors. What is shut stays shut (E5). */
+/* Takes a new limit from the cursors. Inside, and after check() saw the gate open (E5). */
 static uint64_t
 refresh(struct wi_producer *producer)
 {
 	uint64_t limit = wi_producer_limit(producer);
 
-	if (!producer->slow) {
+	if (!producer->slow)
 		wi_store_relaxed(&producer->hot.limit, limit);
-		wi_fence_local();
-		if (wi_load_relaxed(&producer->gate))
-			wi_store_relaxed(&producer->hot.limit, 0u);
-	}
 	producer->room = limit;
 	return limit;
 }

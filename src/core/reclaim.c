@@ -5,6 +5,7 @@
 
 #include <urcu/urcu-mb.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "core/context.h"
 
@@ -103,9 +104,30 @@ remove_marked(struct wi_reclaimer *reclaimer)
 			continue;
 		unlink_from_pool(subscription);
 		subscription->stage = WI_STAGE_REMOVED;
-		wi_fence_full();
+	}
+}
+
+/*
+ * Where no heavy fence is to be had, dispatchers fence at the beginning of each batch, and we wait
+ * for the end of those that are under way. The batches under way when the fence fails for the first
+ * time have not fenced: their stores are given a moment to arrive.
+ */
+static void
+note_boundaries(struct wi_reclaimer *reclaimer)
+{
+	struct wi_subscription *subscription;
+
+	if (!reclaimer->wake->publisher_fences)
+		wi_clock_sleep(WI_MILLISECOND);
+	wi_fence_full();
+	for (subscription = reclaimer->leaving; subscription; subscription = subscription->ending_next) {
+		const struct wi_pool *pool = subscription->pool;
+
+		if (subscription->stage != WI_STAGE_REMOVED || subscription->boundaries_noted)
+			continue;
 		for (uint32_t i = 0; i < pool->dispatcher_count; i++)
 			subscription->tally[i].boundary = wi_load_acquire(&pool->dispatcher[i].boundary);
+		subscription->boundaries_noted = true;
 	}
 }
 
@@ -192,6 +214,8 @@ wi_reclaimer_step(struct wi_reclaimer *reclaimer)
 	pthread_mutex_unlock(reclaimer->control);
 	if (reclaimer->leaving) {
 		fenced = wi_wake_fence(reclaimer->wake) && !reclaimer->wake->publisher_fences;      /* E7 */
+		if (!fenced)
+			note_boundaries(reclaimer);
 		release_removed(reclaimer, fenced);
 	}
 	if (reclaimer->retired || reclaimer->leaving)

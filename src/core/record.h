@@ -23,24 +23,30 @@
 enum {
 	WI_RECORD_HEADER = sizeof(weir_event),
 	WI_RECORD_ALIGN = 16,
-	WI_RECORD_EXTENSION_MAX = 7 + 8 + sizeof(weir_trace) + 15,
 };
 
 static_assert(sizeof(weir_event) == 16, "the header is part of the ABI");
 static_assert(sizeof(weir_trace) == 25, "the trace is part of the ABI");
 
+/* All of a record but its payload rounded up to 8, and what rounds it up to 16. */
+static inline uint64_t
+wi_record_overhead(uint32_t flags)
+{
+	return WI_RECORD_HEADER + (flags & WEIR_KEY_ ? sizeof(uint64_t) : 0) +
+	       (flags & WEIR_TRACE_ ? sizeof(weir_trace) : 0) + WI_RECORD_ALIGN - 1;
+}
+
+static inline uint64_t
+wi_record_round(uint64_t size, uint64_t overhead)
+{
+	return (WI_ROUND_UP(size, 8ull) + overhead) & ~(uint64_t)(WI_RECORD_ALIGN - 1);
+}
+
 /* What a record takes of the ring. 64-bit: no size that fits uint32_t can overflow it. */
 static inline uint64_t
 wi_record_need(uint64_t size, uint32_t flags)
 {
-	uint64_t need = WI_RECORD_HEADER + size;
-
-	if (WI_UNLIKELY(flags & (WEIR_KEY_ | WEIR_TRACE_))) {
-		need = WI_ROUND_UP(need, 8ull);
-		need += flags & WEIR_KEY_ ? 8 : 0;
-		need += flags & WEIR_TRACE_ ? sizeof(weir_trace) : 0;
-	}
-	return WI_ROUND_UP(need, (uint64_t)WI_RECORD_ALIGN);
+	return wi_record_round(size, wi_record_overhead(flags));
 }
 
 static inline uint64_t

@@ -62,6 +62,7 @@ wi_subscription_init(struct wi_subscription *subscription, const char *pattern,
 	subscription->priority = options->priority;
 	subscription->serial = serial;
 	subscription->topic = 0;
+	subscription->boundaries_noted = false;
 	subscription->death = UINT64_MAX;
 	subscription->next = subscription->ending_next = NULL;
 	memset(subscription->tally, 0, subscription->tally_count * sizeof *subscription->tally);

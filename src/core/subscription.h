@@ -71,6 +71,7 @@ struct wi_subscription {
 	uint32_t index;
 	uint32_t generation;
 	enum wi_subscription_stage stage;  /* the reclaimer's */
+	bool boundaries_noted;             /* the reclaimer's */
 	struct wi_subscription *next;      /* in the pool's list, or among the ending or free ones */
 	struct wi_subscription *ending_next;
 	struct wi_tally tally[];           /* one for each dispatcher of the pool */

@@ -27,7 +27,7 @@ stopped(const struct wi_pool *pool)
 static void
 wake_neighbours(struct wi_pool *pool)
 {
-	wi_wake_other_pools(pool->wake, pool->cursor);
+	wi_wake_each_pool(pool->wake);
 	if (wi_load_relaxed(&pool->nappers) == 0)
 		return;
 	wi_add(&pool->nap, 1u);
@@ -50,7 +50,7 @@ take_park_credit(struct wi_dispatcher *dispatcher)
 	return true;
 }
 
-/* The last one awake of its pool. */
+/* The last one awake of its pool. The caller is awake again before it wakes neighbours, on every way out. */
 static void
 park(struct wi_dispatcher *dispatcher)
 {
@@ -66,22 +66,18 @@ park(struct wi_dispatcher *dispatcher)
 	announced = wi_wake_announce(wake);             /* E3: the bit, */
 	if (!wi_wake_fence(wake))                       /*   the fence, */
 		return;
-	if (stopped(pool))
+	if (stopped(pool) || wi_dispatch_pending(dispatcher))   /*   and only then the look. */
 		return;
-	if (wi_dispatch_pending(dispatcher)) {          /*   and only then the look. */
-		/* Another pool's sleeper may have announced before us and wait for this very event. */
-		wake_neighbours(pool);
+	/* A neighbour that woke meanwhile may hold a ring that we passed over, and get stuck in another. */
+	if (wi_load_relaxed(&pool->awake))
 		return;
-	}
 	wi_add_own(&dispatcher->parks, 1);
 	late = wi_wake_sleep(wake, announced, pool->cursor, SAFETY_NS) && !stopped(pool) &&
 	       wi_dispatch_overlooked(dispatcher);
-	if (late && wi_load_acquire(&wake->parked) == announced)
-		wi_add_own(&dispatcher->late_wakes, 1);
-	if (wi_load_relaxed(&wake->parked) != announced) {
+	if (wi_load_acquire(&wake->parked) != announced)
 		wi_add_own(&dispatcher->wakes, 1);
-		wake_neighbours(pool);
-	}
+	else if (late)
+		wi_add_own(&dispatcher->late_wakes, 1);
 }
 
 static void
@@ -100,16 +96,20 @@ static void
 sleep_somehow(struct wi_dispatcher *dispatcher)
 {
 	struct wi_pool *pool = dispatcher->pool;
+	bool last;
 
 	wi_dispatch_unpin(dispatcher);
 	if (wi_sub(&pool->wake->awake, 1u) == 1)
 		wi_wake_tick(pool->wake, WEIR_CLOCK_READ_);     /* nobody keeps it fresh */
-	if (wi_sub(&pool->awake, 1u) == 1)
+	last = wi_sub(&pool->awake, 1u) == 1;
+	if (last)
 		park(dispatcher);
 	else
 		nap(pool);
 	wi_add(&pool->awake, 1u);
 	wi_add(&pool->wake->awake, 1u);
+	if (last)
+		wake_neighbours(pool);
 	wi_dispatch_clock(dispatcher);
 }
 

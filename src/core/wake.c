@@ -72,10 +72,10 @@ wi_wake_one(struct wi_wake *wake)
 }
 
 void
-wi_wake_other_pools(struct wi_wake *wake, uint32_t pool)
+wi_wake_each_pool(struct wi_wake *wake)
 {
 	for (uint32_t i = 0; i < WI_CURSOR_COUNT_MAX; i++)
-		if (i != pool && wi_load_relaxed(&wake->sleepers[i]))
+		if (wi_load_relaxed(&wake->sleepers[i]))
 			wi_futex_wake(&wake->parked, 1, 1u << i);
 }
 

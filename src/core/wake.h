@@ -16,8 +16,7 @@
  * that it left, so one that was overtaken between its look and its sleep does
  * not fall asleep (with a plain flag it would, if another sleeper had set it again).
  *
- * One sleeper is woken by the publisher; it wakes one of each other pool
- * (futex bits), so a publisher makes at most one system call. Within a pool only the last
+ * One sleeper is woken by the publisher; it wakes one of each pool (futex bits), so a publisher makes at most one system call. Within a pool only the last
  * dispatcher that is awake sleeps like this; the others nap (wait.h).
  *
  * Where the heavy fence is refused, or the user chose WEIR_FENCE_PUBLISHER,
@@ -58,8 +57,8 @@ bool wi_wake_sleep(struct wi_wake *wake, uint32_t announced, uint32_t pool, uint
 /* For publishers: wakes one if any sleeps. */
 void wi_wake_one(struct wi_wake *wake);
 
-/* For who was woken: one of each other pool. */
-void wi_wake_other_pools(struct wi_wake *wake, uint32_t pool);
+/* For who was woken: one of each pool, its own too, where another may have parked as the last one awake before. */
+void wi_wake_each_pool(struct wi_wake *wake);
 
 void wi_wake_all(struct wi_wake *wake);
 

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* command.h - what main() knows of a sub-command. */
+#ifndef WI_CLI_COMMAND_H
+#define WI_CLI_COMMAND_H
+
+/* Exit codes; 64 and 66 are those of sysexits.h, which argp uses too. */
+enum {
+	WI_EXIT_OK = 0,
+	WI_EXIT_FAILED = 1,
+	WI_EXIT_USAGE = 64,
+	WI_EXIT_NO_INPUT = 66,
+	WI_EXIT_SIGNAL = 128 /* plus the signal's number */
+};
+
+struct wi_command {
+	const char *name;
+	const char *summary;
+	int (*run)(int argc, char **argv); /* argv[0] is "weir NAME"; returns the exit code */
+};
+
+int wi_cmd_run(int argc, char **argv);
+
+#endif

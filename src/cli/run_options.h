@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* run_options.h - the command line of `weir run`. */
+#ifndef WI_CLI_RUN_OPTIONS_H
+#define WI_CLI_RUN_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weir/weir.h>
+
+#include "handlers.h"
+
+struct wi_run_options {
+	const char *input; /* a file's name, "-": standard input */
+	struct wi_handler *handlers;
+	size_t handler_count;
+	uint64_t producer_count;
+	uint64_t repeat;
+	uint64_t line_size_max;
+	uint64_t ring_size; /* 0: the engine's default, as in the next three */
+	uint64_t dispatcher_count;
+	uint64_t batch_count_max;
+	weir_wait wait;
+	bool strict, json, all;
+};
+
+/* Ends the program with WI_EXIT_USAGE and a message if the command line is wrong. */
+void wi_run_options_parse(struct wi_run_options *options, int argc, char **argv);
+void wi_run_options_fini(struct wi_run_options *options);
+
+/* Whether a handler writes events to standard output. */
+bool wi_run_options_prints(const struct wi_run_options *options);
+
+#endif
