@@ -13,10 +13,10 @@
  *   position, limit   one compare; a closed, disabled or forked bus, a full ring and a bus whose
  *                     publishers must fence all show as a limit that is used up (E4, E5)
  *   record            at bytes + (position & mask), contiguous
- *   tail, release     the record is visible to dispatchers (E1)
+ *   tail              the record is visible to dispatchers (E1)
  *   parked            somebody may sleep: wake (E3); only a compiler barrier before, the sleeper
  *                     makes the heavy fence
- *   state = IDLE
+ *   state = 0         the call is over (E5)
  */
 #ifndef WEIR_INLINE_H
 #define WEIR_INLINE_H
@@ -29,6 +29,16 @@
 #define WEIR_INLINE_                   /* publish.c: the twins that are symbols */
 #else
 #define WEIR_INLINE_ extern inline __attribute__((gnu_inline))
+#endif
+
+#define WEIR_HELPER_ extern inline __attribute__((gnu_inline, always_inline))
+
+#if defined(__SANITIZE_THREAD__)
+#define WEIR_THREAD_SANITIZER_
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define WEIR_THREAD_SANITIZER_
+#endif
 #endif
 
 #define WEIR_LIKELY_(x) __builtin_expect(!!(x), 1)
@@ -46,30 +56,44 @@
 /* Topics below belong to the bus: "weir.failed.deliver" and "weir.gap". */
 #define WEIR_TOPIC_FIRST_ 3u
 
-/* weir_producer.state */
-#define WEIR_IDLE_   0u
+/* weir_tail_.state: these bits, and above them how many reservations are open */
 #define WEIR_INSIDE_ 1u     /* a call is between its first and its last instruction */
-#define WEIR_OPEN_   2u     /* reservations are open, no call is inside */
+#define WEIR_OPEN_   2u     /* reservations are open */
+#define WEIR_ONE_    4u     /* one of them */
 
 /* What *clock may hold instead of a time: the publisher reads the clock itself. */
 #define WEIR_CLOCK_READ_ 1u
 
 /*
- * What a publisher touches: the front of a private page that the kernel wipes in
- * a forked child, where all of it reads as 0 and so the limit as used up.
- * Written by the producer's thread; `limit` also by who closes or disables the bus.
+ * The line of a ring that its producer writes. Two pairs, each moved by one store.
+ *
+ * All that a publish writes beside the record lies in this one line, so that its
+ * stores are: this line, the record's line, this line. While a record's line is on its way from a
+ * dispatcher's processor, all later stores wait in order behind it, and each further
+ * line between two records leaves room for fewer of them to be on
+ * their way at once: the same words in a line of their own cost a fifth to a half
+ * of the throughput where lines are slow (docs/decisions/0004-the-producers-line.md).
+ */
+struct weir_tail_ {
+	__attribute__((aligned(16)))
+	uint64_t position;          /* dispatchers may read up to here */
+	uint64_t count;             /* records committed */
+	uint64_t open_position;     /* where the next record begins while reservations are open */
+	uint64_t state;             /* 0: idle */
+};
+
+/*
+ * What a publisher needs to know: the front of a private page that the kernel wipes in
+ * a forked child, where all of it reads as 0: no tail, no limit. Constant, but for
+ * `limit`, which the producer refreshes and who closes or disables the bus sets to 0.
  */
 struct weir_producer {
-	uint64_t position;          /* where the next record begins, behind open reservations */
-	uint64_t limit;             /* where it may end; 0: the slow path knows why */
+	struct weir_tail_ *tail;
+	uint64_t limit;             /* where a record may end; 0: the slow path knows why */
 	unsigned char *bytes;
 	uint64_t mask;
-	uint64_t *tail;             /* in the ring, read by dispatchers */
 	const uint64_t *clock;      /* the bus's tick, or a constant word */
 	const uint32_t *parked;     /* the bus's; odd: somebody sleeps */
-	uint64_t sequence;          /* records written and not aborted */
-	uint64_t last;              /* where the last reserved record begins, for weir_trim() */
-	uint32_t state;
 	uint32_t size_max;          /* of a payload */
 	uint32_t topic_count;       /* of topics known to exist, from WEIR_TOPIC_FIRST_ on */
 	uint32_t inherit;           /* or'd into topic_flags: hops of the event being handled */
@@ -79,16 +103,15 @@ struct weir_producer {
 
 WEIR_API weir_status weir_bus_open_(uint32_t abi, const weir_bus_options *options,
                                     const weir_pool_options *default_pool, weir_bus **ret_bus);
-/* Called with state INSIDE; leave it as the call found it or ended it. */
+/* Called inside; they end the call. */
 WEIR_API weir_status weir_publish_slow_(weir_producer *producer, weir_topic topic,
                                         const void *data, uint32_t size);
 WEIR_API weir_status weir_reserve_slow_(weir_producer *producer, weir_topic topic,
-                                        uint32_t size, void **ret_data);
+                                        const weir_attributes *attributes, uint32_t size,
+                                        void **ret_data);
 WEIR_API weir_status weir_commit_slow_(weir_producer *producer);
-/* Called with a state that refuses, or with arguments that the fast path does not know. */
+/* Called outside: for a NULL, a forked child, a producer that is inside or has reservations. */
 WEIR_API weir_status weir_refuse_(weir_producer *producer);
-WEIR_API weir_status weir_reserve_with_(weir_producer *producer, weir_topic topic,
-                                        const weir_attributes *attributes, uint32_t size, void **ret_data);
 WEIR_API weir_status weir_commit_other_(weir_producer *producer);
 WEIR_API void weir_wake_(weir_producer *producer);
 WEIR_API uint64_t weir_clock_read_(void);
@@ -154,92 +177,138 @@ weir_bus_open(const weir_bus_options *options, const weir_pool_options *default_
 	return weir_bus_open_(WEIR_ABI_, options, default_pool, ret_bus);
 }
 
+/*
+ * Two neighbouring words, `first` not later than `second`. In one store where the machine has
+ * one; no reader depends on seeing both at once.
+ */
+WEIR_HELPER_ void
+weir_store_pair_(uint64_t *words, uint64_t first, uint64_t second)
+{
+#if defined(__x86_64__) && !defined(WEIR_THREAD_SANITIZER_)
+	typedef long long weir_pair __attribute__((vector_size(16)));
+	weir_pair pair = { (long long)first, (long long)second };
+
+	__asm__ __volatile__("movaps %1, %0" : "=m"(*(weir_pair *)words) : "x"(pair) : "memory");
+#else
+	__atomic_store_n(&words[0], first, __ATOMIC_RELEASE);
+	__atomic_store_n(&words[1], second, __ATOMIC_RELEASE);
+#endif
+}
+
+WEIR_HELPER_ void *
+weir_write_header_(weir_producer *producer, uint64_t position, uint32_t topic, uint32_t size)
+{
+	uint64_t *record = (uint64_t *)(producer->bytes + (position & producer->mask));
+	uint64_t time = __atomic_load_n(producer->clock, __ATOMIC_RELAXED);
+	uint32_t topic_flags = topic | producer->inherit;
+
+	if (WEIR_UNLIKELY_(time == WEIR_CLOCK_READ_))
+		time = weir_clock_read_();
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	weir_store_pair_(record, size | (uint64_t)topic_flags << 32, time);
+#else
+	weir_store_pair_(record, (uint64_t)size << 32 | topic_flags, time);
+#endif
+	return record + 2;
+}
+
+/* Shows records to dispatchers. Still inside: who closes must not free what is read here. */
+WEIR_HELPER_ void
+weir_show_(weir_producer *producer, struct weir_tail_ *tail, uint64_t end, uint64_t count)
+{
+	WEIR_COMPILER_BARRIER_();
+	weir_store_pair_(&tail->position, end, count);                          /* E1; E3 */
+	WEIR_COMPILER_BARRIER_();
+	if (WEIR_UNLIKELY_(__atomic_load_n(producer->parked, __ATOMIC_RELAXED) & 1))
+		weir_wake_(producer);
+	__atomic_store_n(&tail->state, 0, __ATOMIC_RELEASE);                    /* E5 */
+}
+
 WEIR_INLINE_ weir_status
 weir_publish(weir_producer *producer, weir_topic topic, const void *data, uint32_t size)
 {
-	uint64_t position, end, time;
-	weir_event *event;
+	struct weir_tail_ *tail;
+	uint64_t position, end;
+	void *payload;
 
-	if (WEIR_UNLIKELY_(!producer || __atomic_load_n(&producer->state, __ATOMIC_RELAXED) != WEIR_IDLE_))
+	if (WEIR_UNLIKELY_(!producer || !(tail = producer->tail) ||
+	                   __atomic_load_n(&tail->state, __ATOMIC_RELAXED)))
 		return weir_refuse_(producer);
-	__atomic_store_n(&producer->state, WEIR_INSIDE_, __ATOMIC_RELAXED);
+	__atomic_store_n(&tail->state, WEIR_INSIDE_, __ATOMIC_RELAXED);
 	WEIR_COMPILER_BARRIER_();
-	position = producer->position;
-	end = position + (((uint64_t)size + sizeof *event + 15) & ~15ull);
+	position = tail->position;
+	end = position + (((uint64_t)size + sizeof(weir_event) + 15) & ~15ull);
 	if (WEIR_UNLIKELY_(end > __atomic_load_n(&producer->limit, __ATOMIC_RELAXED) ||
 	                   size > producer->size_max || (!data && size) ||
 	                   topic.id - WEIR_TOPIC_FIRST_ >= producer->topic_count))
 		return weir_publish_slow_(producer, topic, data, size);
-	time = __atomic_load_n(producer->clock, __ATOMIC_RELAXED);
-	if (WEIR_UNLIKELY_(time == WEIR_CLOCK_READ_))
-		time = weir_clock_read_();
-	event = (weir_event *)(producer->bytes + (position & producer->mask));
-	event->size = size;
-	event->topic_flags = topic.id | producer->inherit;
-	event->time = time;
+	payload = weir_write_header_(producer, position, topic.id, size);
 	if (size)
-		memcpy(event + 1, data, size);
-	__atomic_store_n(&producer->position, end, __ATOMIC_RELAXED);
-	__atomic_store_n(&producer->sequence, producer->sequence + 1, __ATOMIC_RELAXED);
-	__atomic_store_n(producer->tail, end, __ATOMIC_RELEASE);        /* E1; E3 */
-	WEIR_COMPILER_BARRIER_();
-	if (WEIR_UNLIKELY_(__atomic_load_n(producer->parked, __ATOMIC_RELAXED) & 1))
-		weir_wake_(producer);
-	__atomic_store_n(&producer->state, WEIR_IDLE_, __ATOMIC_RELEASE);       /* E5 */
+		memcpy(payload, data, size);
+	weir_show_(producer, tail, end, tail->count + 1);
 	return WEIR_OK;
+}
+
+/* A refusal that the compiler knows to be one: else it warns that *ret_data may be uninitialized. */
+WEIR_HELPER_ weir_status
+weir_refused_(weir_producer *producer)
+{
+	weir_status status = weir_refuse_(producer);
+
+	if (status == WEIR_OK)
+		__builtin_unreachable();
+	return status;
 }
 
 WEIR_INLINE_ weir_status
 weir_reserve(weir_producer *producer, weir_topic topic, const weir_attributes *attributes,
              uint32_t size, void **ret_data)
 {
-	uint64_t position, end, time;
-	weir_event *event;
+	uint64_t position, end, state;
+	struct weir_tail_ *tail;
+	weir_status status;
+	void *slow;         /* not *ret_data, whose address must not escape */
 
-	if (WEIR_UNLIKELY_(!producer || attributes || !ret_data ||
-	                   __atomic_load_n(&producer->state, __ATOMIC_RELAXED) == WEIR_INSIDE_))
-		return weir_reserve_with_(producer, topic, attributes, size, ret_data);
-	__atomic_store_n(&producer->state, WEIR_INSIDE_, __ATOMIC_RELAXED);
+	if (WEIR_UNLIKELY_(!producer || !(tail = producer->tail)))
+		return weir_refused_(producer);
+	state = __atomic_load_n(&tail->state, __ATOMIC_RELAXED);
+	if (WEIR_UNLIKELY_(state & WEIR_INSIDE_))
+		return weir_refused_(producer);
+	__atomic_store_n(&tail->state, state | WEIR_INSIDE_, __ATOMIC_RELAXED);
 	WEIR_COMPILER_BARRIER_();
-	position = producer->position;
-	end = position + (((uint64_t)size + sizeof *event + 15) & ~15ull);
+	position = state ? tail->open_position : tail->position;
+	end = position + (((uint64_t)size + sizeof(weir_event) + 15) & ~15ull);
 	if (WEIR_UNLIKELY_(end > __atomic_load_n(&producer->limit, __ATOMIC_RELAXED) ||
-	                   size > producer->size_max ||
-	                   topic.id - WEIR_TOPIC_FIRST_ >= producer->topic_count))
-		return weir_reserve_slow_(producer, topic, size, ret_data);
-	time = __atomic_load_n(producer->clock, __ATOMIC_RELAXED);
-	if (WEIR_UNLIKELY_(time == WEIR_CLOCK_READ_))
-		time = weir_clock_read_();
-	event = (weir_event *)(producer->bytes + (position & producer->mask));
-	event->size = size;
-	event->topic_flags = topic.id | producer->inherit;
-	event->time = time;
-	producer->last = position;
-	__atomic_store_n(&producer->position, end, __ATOMIC_RELAXED);
-	__atomic_store_n(&producer->sequence, producer->sequence + 1, __ATOMIC_RELAXED);
-	WEIR_COMPILER_BARRIER_();
-	__atomic_store_n(&producer->state, WEIR_OPEN_, __ATOMIC_RELAXED);
-	*ret_data = event + 1;
+	                   size > producer->size_max || attributes || !ret_data ||
+	                   topic.id - WEIR_TOPIC_FIRST_ >= producer->topic_count)) {
+		status = weir_reserve_slow_(producer, topic, attributes, size, ret_data ? &slow : NULL);
+		if (status != WEIR_OK)
+			return status;
+		*ret_data = slow;
+		return WEIR_OK;
+	}
+	*ret_data = weir_write_header_(producer, position, topic.id, size);
+	weir_store_pair_(&tail->open_position, end, (state | WEIR_OPEN_) + WEIR_ONE_);
 	return WEIR_OK;
 }
 
 WEIR_INLINE_ weir_status
 weir_commit(weir_producer *producer)
 {
-	uint64_t end;
+	struct weir_tail_ *tail;
+	uint64_t end, state;
 
-	if (WEIR_UNLIKELY_(!producer || __atomic_load_n(&producer->state, __ATOMIC_RELAXED) != WEIR_OPEN_))
+	if (WEIR_UNLIKELY_(!producer || !(tail = producer->tail)))
 		return weir_commit_other_(producer);
-	__atomic_store_n(&producer->state, WEIR_INSIDE_, __ATOMIC_RELAXED);
+	state = __atomic_load_n(&tail->state, __ATOMIC_RELAXED);
+	if (WEIR_UNLIKELY_((state & (WEIR_INSIDE_ | WEIR_OPEN_)) != WEIR_OPEN_))
+		return weir_commit_other_(producer);
+	__atomic_store_n(&tail->state, state | WEIR_INSIDE_, __ATOMIC_RELAXED);
 	WEIR_COMPILER_BARRIER_();
-	end = producer->position;
+	end = tail->open_position;
 	if (WEIR_UNLIKELY_(end > __atomic_load_n(&producer->limit, __ATOMIC_RELAXED)))
 		return weir_commit_slow_(producer);
-	__atomic_store_n(producer->tail, end, __ATOMIC_RELEASE);        /* E1; E3 */
-	WEIR_COMPILER_BARRIER_();
-	if (WEIR_UNLIKELY_(__atomic_load_n(producer->parked, __ATOMIC_RELAXED) & 1))
-		weir_wake_(producer);
-	__atomic_store_n(&producer->state, WEIR_IDLE_, __ATOMIC_RELEASE);       /* E5 */
+	weir_show_(producer, tail, end, tail->count + state / WEIR_ONE_);
 	return WEIR_OK;
 }
 

@@ -58,9 +58,10 @@ quota_of_path(char *directory, size_t base_size, unsigned (*quota_of)(const char
 	unsigned least = UINT_MAX;
 
 	for (;;) {
+		unsigned quota = quota_of(directory);
 		char *slash;
 
-		least = WI_MIN(least, quota_of(directory));
+		least = WI_MIN(least, quota);
 		slash = strrchr(directory, '/');
 		if (strlen(directory) <= base_size || !slash)
 			return least;
@@ -72,7 +73,7 @@ unsigned
 wi_cpus_quota(const char *root)
 {
 	char path[PATH_MAX], line[PATH_MAX];
-	unsigned least = UINT_MAX;
+	unsigned least = UINT_MAX, quota;
 	FILE *file;
 
 	snprintf(path, sizeof path, "%s/proc/self/cgroup", root);
@@ -96,8 +97,8 @@ wi_cpus_quota(const char *root)
 		                     v2 ? "" : "/", v2 ? "" : controllers + 1);
 		snprintf(directory + base_size, sizeof directory - (size_t)base_size, "%s",
 		         strcmp(group, "/") == 0 ? "" : group);
-		least = WI_MIN(least, quota_of_path(directory, (size_t)base_size,
-		                                    v2 ? quota_of_v2 : quota_of_v1));
+		quota = quota_of_path(directory, (size_t)base_size, v2 ? quota_of_v2 : quota_of_v1);
+		least = WI_MIN(least, quota);
 	}
 	fclose(file);
 	return least;

@@ -11,33 +11,36 @@
 
 enum { TOPIC_SHOWN_MAX = 20 };
 
+static struct wi_figure
+byte_rate(uint64_t bytes, uint64_t ns)
+{
+	return wi_figures_bytes(ns > 0 ? (double)bytes * 1e9 / (double)ns : 0);
+}
+
+static void
+write_rate(FILE *stream, const char *what, uint64_t count, const char *unit, uint64_t bytes,
+	   uint64_t ns)
+{
+	fprintf(stream, "  %-10s %14s %-6s  %9s  in %9s %9s %s/s", what,
+		wi_figures_count(count).text, unit, wi_figures_bytes((double)bytes).text,
+		wi_figures_time(ns).text, wi_figures_rate(count, ns).text, unit);
+	fprintf(stream, "%*s%9s/s\n", (int)(strlen("events ") - strlen(unit)), "",
+		byte_rate(bytes, ns).text);
+}
+
 static void
 write_rates(const struct wi_report *report, FILE *stream)
 {
 	const struct wi_loader *loader = report->loader;
 
-	fprintf(stream, "  %-10s %14s lines   %9s  in %9s %9s lines/s  %9s/s\n", "read",
-		wi_figures_count(loader->line_count).text,
-		wi_figures_bytes((double)loader->byte_count).text, wi_figures_time(loader->ns).text,
-		wi_figures_rate(loader->line_count, loader->ns).text,
-		wi_figures_bytes(
-			loader->ns > 0 ? (double)loader->byte_count * 1e9 / (double)loader->ns : 0)
-			.text);
-	fprintf(stream, "  %-10s %14s events  %9s  in %9s %9s events/s %9s/s\n", "dispatched",
-		wi_figures_count(report->event_count).text,
-		wi_figures_bytes((double)report->payload_size).text,
-		wi_figures_time(report->dispatch_ns).text,
-		wi_figures_rate(report->event_count, report->dispatch_ns).text,
-		wi_figures_bytes(report->dispatch_ns > 0 ? (double)report->payload_size * 1e9 /
-								   (double)report->dispatch_ns
-							 : 0)
-			.text);
+	write_rate(stream, "read", loader->line_count, "lines", loader->byte_count, loader->ns);
+	write_rate(stream, "dispatched", report->event_count, "events", report->payload_size,
+		   report->dispatch_ns);
 	if (report->wait_count > 0)
-		fprintf(stream, "  %-10s %14s times   %9s  %s waited for room\n", "ring full",
+		fprintf(stream, "  %-10s %14s times   %9s  waited for room%s\n", "ring full",
 			wi_figures_count(report->wait_count).text,
 			wi_figures_time(report->wait_ns).text,
-			report->options->producer_count > 1 ? "in all the producers"
-							    : "the producer");
+			report->options->producer_count > 1 ? ", the producers together" : "");
 }
 
 static int

@@ -68,6 +68,18 @@ init_lanes(weir_bus *bus, const weir_bus_options *options)
 	return wi_lanes_init(lanes, options->producer_count_max ? options->producer_count_max : 1024);
 }
 
+/* Recursive: what weir_bus_each_subscription() calls may read the counts of what it is shown. */
+static void
+init_control(pthread_mutex_t *control)
+{
+	pthread_mutexattr_t attributes;
+
+	pthread_mutexattr_init(&attributes);
+	pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_init(control, &attributes);
+	pthread_mutexattr_destroy(&attributes);
+}
+
 /* All but threads; bus is zeroed. */
 static weir_status
 init(weir_bus *bus, const weir_bus_options *options)
@@ -79,7 +91,7 @@ init(weir_bus *bus, const weir_bus_options *options)
 	snprintf(bus->name, sizeof bus->name, "%s",
 	         options->name ? options->name : program_invocation_short_name);
 	bus->counters.file = -1;
-	pthread_mutex_init(&bus->control, NULL);
+	init_control(&bus->control);
 	bus->guard = wi_memory_map(GUARD_SIZE, WI_MAP_WIPED_IN_CHILD);
 	if (!bus->guard)
 		return WEIR_ENOMEM;

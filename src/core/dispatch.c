@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef PP_
+#define PP_ 64
+#endif
 /* dispatch.c - see dispatch.h. */
 #define _LGPL_SOURCE
 #include "core/dispatch.h"
@@ -18,12 +21,12 @@ enum {
 	IDLE_LOOKS = 4,                 /* idle lanes looked at in a pass, */
 	IDLE_LOOKS_LOADED = 32,         /*   and after a pass that was long anyway */
 	LOADED_COUNT = 256,
-	DENSE_NS = 150,                /* events closer together than this: the ring is busy */
-	POLITE_PAUSES = 64,
+	DENSE_NS = 500,                /* events closer together than this: the ring is busy */
+	POLITE_PAUSES = PP_,
 };
 /* In a state: the event is a replayed one. */
 #define WI_REPLAYED_EVENT 0x80000000u
-#define TICK_NS (5 * WI_MICROSECOND)
+#define TICK_NS (10 * WI_MICROSECOND)
 
 /* -- the table -------------------------------------------------------------- */
 
@@ -106,7 +109,7 @@ deliver(struct wi_dispatcher *dispatcher, struct wi_subscription *subscription, 
 		wi_count_own(&tally->ok);
 	else
 		wi_tally_failed(tally, code);
-	if (WI_UNLIKELY(wi_load_relaxed(dispatcher->producer_state) != WEIR_IDLE_))
+	if (WI_UNLIKELY(wi_load_relaxed(&dispatcher->producer_tail->state)))
 		abort_reservations(dispatcher);
 }
 
@@ -144,8 +147,8 @@ end_batches(struct wi_dispatcher *dispatcher)
 		dispatcher->delivery.subscription.id = subscription->id;
 		if (subscription->batch_end(&dispatcher->delivery, subscription->context) != 0)
 			wi_add_own(&tally->failed_batches, 1);
-		if (wi_load_relaxed(&dispatcher->producer->hot.state) != WEIR_IDLE_)
-			weir_abort(&dispatcher->producer->hot);
+		if (wi_load_relaxed(&dispatcher->producer_tail->state))
+			abort_reservations(dispatcher);
 		wi_store_release(&tally->owed, 0u);     /* E7 */
 	}
 }
@@ -155,7 +158,8 @@ end_batches(struct wi_dispatcher *dispatcher)
 struct batch {
 	struct wi_lane *lane;
 	struct wi_ring *ring;
-	uint64_t start, position, bound, sequence;
+	uint64_t start, position, bound;
+	uint64_t sequence;      /* of its producer's events */
 	uint32_t left;          /* events that it may still take */
 };
 
@@ -205,8 +209,8 @@ begin_batch(struct wi_dispatcher *dispatcher, struct wi_lane *lane, struct batch
 
 	*batch = (struct batch){ .lane = lane, .ring = wi_load_acquire(&lane->ring),        /* E8 */
 		                 .start = lease->position, .position = lease->position,
-		                 .sequence = lease->sequence, .left = pool->batch_count_max };
-	batch->bound = wi_load_acquire(&batch->ring->tail);                                 /* E1 */
+		                 .sequence = lease->sequence - lane->first_sequence, .left = pool->batch_count_max };
+	batch->bound = wi_load_acquire(&batch->ring->tail.position);                                 /* E1 */
 	if (batch->bound == batch->position)
 		return false;
 	wi_store_relaxed(&dispatcher->boundary, dispatcher->boundary + 1);
@@ -232,7 +236,7 @@ end_batch(struct wi_dispatcher *dispatcher, struct batch *batch)
 		end_batches(dispatcher);
 	wi_store_release(&dispatcher->in, NULL);                                            /* E7 */
 	lease->position = batch->position;
-	wi_store_relaxed(&lease->sequence, batch->sequence);
+	wi_store_relaxed(&lease->sequence, batch->lane->first_sequence + batch->sequence);
 	wi_add_own(&dispatcher->batches, 1);
 	move_cursor(pool, batch);
 	wi_store_release(&dispatcher->boundary, dispatcher->boundary + 1);
@@ -299,7 +303,7 @@ static bool
 has_news(const struct wi_dispatcher *dispatcher, const struct wi_lane *lane)
 {
 	/* Not an edge: drain() loads it again under the lease. */
-	return wi_load_relaxed(&wi_load_acquire(&lane->ring)->tail) != dispatcher->seen[lane->index];
+	return wi_load_relaxed(&wi_load_acquire(&lane->ring)->tail.position) != dispatcher->seen[lane->index];
 }
 
 /*
@@ -315,7 +319,7 @@ may_take_over(struct wi_dispatcher *dispatcher, struct wi_lane *lane)
 	bool waited = dispatcher->waiting[lane->index] == cursor + 1;
 
 	dispatcher->seen[lane->index] = cursor;
-	if (wi_load_acquire(&ring->tail) == cursor) {
+	if (wi_load_acquire(&ring->tail.position) == cursor) {
 		dispatcher->waiting[lane->index] = 0;
 		return false;
 	}
@@ -396,7 +400,7 @@ static bool
 waits(const struct wi_pool *pool, const struct wi_lane *lane)
 {
 	struct wi_ring *ring = wi_load_acquire(&lane->ring);                /* E8 */
-	uint64_t tail = wi_load_acquire(&ring->tail);
+	uint64_t tail = wi_load_acquire(&ring->tail.position);
 
 	return tail != wi_load_acquire(&ring->cursor[pool->cursor].position) &&
 	       wi_load_relaxed(&lane->lease[pool->cursor].holder) == 0;
@@ -423,7 +427,7 @@ wi_dispatch_overlooked(struct wi_dispatcher *dispatcher)
 	for (uint32_t l = 0; l < lane_count; l++) {
 		struct wi_lane *lane = pool->lanes->lane[l];
 
-		if (waits(pool, lane) && wi_load_acquire(&lane->producer->hot.state) != WEIR_INSIDE_)
+		if (waits(pool, lane) && !wi_producer_inside(lane->producer))
 			return true;
 	}
 	return false;
@@ -450,7 +454,7 @@ wi_dispatch_clock(struct wi_dispatcher *dispatcher)
 static void
 be_polite(uint32_t events, uint64_t took)
 {
-	if (events < LOADED_COUNT && took < (uint64_t)DENSE_NS * events)
+	if (events > 1 && events < LOADED_COUNT && took < (uint64_t)DENSE_NS * events)
 		wi_pause(POLITE_PAUSES);
 }
 

@@ -11,7 +11,7 @@ drain_lane(const struct wi_pool *pool, struct wi_lane *lane, uint64_t deadline, 
 {
 	struct wi_backoff backoff = wi_backoff_until(deadline);
 	struct wi_ring *ring = wi_load_acquire(&lane->ring);        /* E8 */
-	uint64_t tail = wi_load_acquire(&ring->tail);               /* E1 */
+	uint64_t tail = wi_load_acquire(&ring->tail.position);               /* E1 */
 
 	*passed += tail;
 	while (wi_load_acquire(&ring->cursor[pool->cursor].position) < tail) {      /* E2 */

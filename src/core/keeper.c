@@ -75,7 +75,7 @@ show_producer(void *context, const struct wi_lane *lane)
 	entry->source = lane->source;
 	entry->open = lane->state == WI_LANE_OPEN;
 	entry->ring_size = lane->ring->size;
-	entry->in_ring = (uint32_t)(wi_load_relaxed(&lane->ring->tail) -
+	entry->in_ring = (uint32_t)(wi_load_relaxed(&lane->ring->tail.position) -
 	                            wi_load_relaxed(&lane->ring->cursor[0].position));
 	entry->committed = sum.committed, entry->bytes = sum.bytes;
 	entry->refused_full = sum.refused_full, entry->refused_size = sum.refused_size;

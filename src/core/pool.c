@@ -108,7 +108,7 @@ init_dispatcher(struct wi_pool *pool, uint32_t index)
 		return false;
 	dispatcher->delivery.bus = pool->bus;
 	dispatcher->delivery.producer = &dispatcher->producer->hot;
-	dispatcher->producer_state = &dispatcher->producer->hot.state;
+	dispatcher->producer_tail = dispatcher->producer->hot.tail;
 	dispatcher->producer->hot.inherit = 1u << WEIR_HOPS_SHIFT_;
 	dispatcher->tally_offset = offsetof(struct wi_subscription, tally) + index * sizeof(struct wi_tally);
 	dispatcher->overhead = (uint32_t)wi_record_overhead(0);

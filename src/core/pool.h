@@ -33,7 +33,7 @@ struct wi_dispatcher {
 	struct wi_tally *owed;          /* subscriptions whose batch_end is to be called */
 	weir_delivery delivery;
 	uint32_t index;                 /* in the pool; its number in leases is index + 1 */
-	const uint32_t *producer_state; /* its producer's: not idle when a handler left reservations open */
+	const struct weir_tail_ *producer_tail; /* not idle: a handler left reservations open */
 	size_t tally_offset;            /* of its tally in every subscription */
 	uint32_t flags;                 /* topic_flags of the last event without the topic, */
 	uint32_t overhead;              /*   and what follows from them: see change_flags() */

@@ -18,6 +18,9 @@ static pthread_key_t own_key;
 static pthread_once_t own_once = PTHREAD_ONCE_INIT;
 static bool own_key_made;
 
+/* Not 0: a limit of 0 is below every position where a record may end. */
+enum { FIRST_POSITION = WI_RECORD_ALIGN };
+
 weir_status
 wi_lanes_init(struct wi_lanes *lanes, uint32_t user_count_max)
 {
@@ -47,19 +50,7 @@ wi_producer_limit(struct wi_producer *producer)
 			producer->slowest = i;
 		}
 	}
-	return least == WI_CURSOR_UNUSED ? wi_load_relaxed(producer->hot.tail) + room : least + room;
-}
-
-uint32_t
-wi_producer_open_count(const struct wi_producer *producer)
-{
-	uint64_t position = wi_load_relaxed(producer->hot.tail);
-	uint32_t count = 0;
-
-	for (; position != producer->hot.position; count++)
-		position += wi_record_length((const weir_event *)(producer->hot.bytes +
-		                                                  (position & producer->hot.mask)));
-	return count;
+	return least == WI_CURSOR_UNUSED ? wi_load_relaxed(&producer->hot.tail->position) + room : least + room;
 }
 
 /* -- opening ---------------------------------------------------------------- */
@@ -67,7 +58,7 @@ wi_producer_open_count(const struct wi_producer *producer)
 static bool
 drained(const struct wi_lane *lane)
 {
-	uint64_t tail = wi_load_relaxed(&lane->ring->tail);
+	uint64_t tail = wi_load_relaxed(&lane->ring->tail.position);
 
 	for (int i = 0; i < WI_CURSOR_COUNT_MAX; i++) {
 		uint64_t position = wi_load_acquire(&lane->ring->cursor[i].position);       /* E2 */
@@ -151,8 +142,11 @@ create_lane(struct wi_lanes *lanes, uint32_t ring_size)
 		return NULL;
 	}
 	lane->index = lanes->count;
-	for (uint32_t i = 0; i < wi_load_relaxed(&lanes->cursor_count); i++)
-		lane->ring->cursor[i].position = 0;
+	lane->ring->tail.position = FIRST_POSITION;
+	for (uint32_t i = 0; i < wi_load_relaxed(&lanes->cursor_count); i++) {
+		lane->ring->cursor[i].position = FIRST_POSITION;
+		lane->lease[i].position = FIRST_POSITION;
+	}
 	return lane;
 }
 
@@ -199,17 +193,15 @@ static void
 init_producer(struct wi_producer *producer, struct wi_lanes *lanes, struct wi_lane *lane,
               enum wi_producer_kind kind)
 {
-	uint64_t position = wi_load_relaxed(&lane->ring->tail), sequence = lane->first_sequence;
+	uint64_t count = wi_load_relaxed(&lane->ring->tail.count);
 
 	*producer = (struct wi_producer){
 		.hot = {
-			.position = position,
 			.bytes = wi_ring_bytes(lane->ring),
 			.mask = lane->ring->size - 1,
 			.tail = &lane->ring->tail,
 			.clock = clock_of(lanes),
 			.parked = &lanes->wake->parked,
-			.sequence = sequence,
 			.size_max = wi_ring_payload_max(lane->ring->size),
 		},
 		.magic = WI_PRODUCER_MAGIC,
@@ -219,8 +211,8 @@ init_producer(struct wi_producer *producer, struct wi_lanes *lanes, struct wi_la
 		.gate = kind == WI_PRODUCER_DISPATCHER ? lanes->gate & ~(uint32_t)WI_GATE_CLOSED : lanes->gate,
 		.fences = lanes->wake->publisher_fences,
 		.slow = lanes->wake->publisher_fences,
-		.first_sequence = sequence,
-		.first_position = position,
+		.first_sequence = count,
+		.first_position = wi_load_relaxed(&lane->ring->tail.position),
 		.scratch = producer->scratch,
 		.scratch_size = producer->scratch_size,
 		.mapping_size = producer->mapping_size,
@@ -271,6 +263,7 @@ open_locked(struct wi_lanes *lanes, const weir_producer_options *options, enum w
 	init_producer(producer, lanes, lane, kind);
 	lane->producer = producer;
 	lane->source = ++lanes->last_source;
+	lane->first_sequence = producer->first_sequence;
 	lane->state = WI_LANE_OPEN;
 	snprintf(lane->name, sizeof lane->name, "%s", options->name ? options->name : "");
 	add_lane(lanes, lane, kind);
@@ -315,8 +308,8 @@ wi_producer_sum(const struct wi_producer *producer, weir_producer_counts *sum)
 {
 	const weir_producer_counts *own = &producer->counts;
 	weir_producer_counts one = {
-		.committed = wi_load_relaxed(&producer->hot.sequence) - producer->first_sequence,
-		.bytes = wi_load_relaxed(&producer->hot.position) - producer->first_position,
+		.committed = wi_load_relaxed(&producer->hot.tail->count) - producer->first_sequence,
+		.bytes = wi_load_relaxed(&producer->hot.tail->position) - producer->first_position,
 		.refused_full = wi_load_relaxed(&own->refused_full),
 		.refused_size = wi_load_relaxed(&own->refused_size),
 		.refused_busy = wi_load_relaxed(&own->refused_busy),
@@ -371,7 +364,6 @@ close_locked(struct wi_producer *producer)
 	producer->gate |= WI_GATE_CLOSED;
 	wi_store_relaxed(&producer->hot.limit, 0u);
 	wi_producer_sum(producer, &lanes->closed);
-	lane->first_sequence = producer->hot.sequence;
 	lane->state = WI_LANE_CLOSED;
 	if (producer->kind != WI_PRODUCER_DISPATCHER)
 		wi_sub(&lanes->open_count, 1u);
@@ -488,7 +480,7 @@ wait_until_outside(const struct wi_producer *producer, uint64_t deadline)
 {
 	struct wi_backoff backoff = wi_backoff_until(deadline);
 
-	while (wi_load_acquire(&producer->hot.state) == WEIR_INSIDE_)       /* E5 */
+	while (wi_producer_inside(producer))                                /* E5 */
 		if (!wi_backoff_wait(&backoff))
 			return false;
 	return true;

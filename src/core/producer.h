@@ -18,7 +18,7 @@
  *     compiler barrier                   twice:
  *     end > limit? -> slow path            limit = 0
  *     ... tail = end (E1)                  heavy fence: every publisher fences
- *     state = IDLE                         wait until state is not INSIDE
+ *     state = 0                            wait until nobody is INSIDE
  *
  *   slow path, inside: gate shut? -> refuse; else limit = new
  */
@@ -65,11 +65,12 @@ struct wi_producer {
 	bool slow;                      /* hot.limit stays 0: publishers fence, or a debug build */
 	bool hops_exceeded;             /* what this thread handles was caused by too many events */
 	uint32_t inside_thread;         /* debug builds: who is inside */
-	uint64_t first_sequence;        /* hot.sequence when this producer opened */
+	uint64_t first_sequence;        /* what the lane counted when this producer opened */
 	uint64_t first_position;
 	weir_producer_counts counts;    /* all but attempted, committed and bytes, which follow from hot */
 	unsigned char *scratch;         /* where reservations lie while the bus is disabled */
-	uint64_t scratch_size, scratch_used;
+	uint64_t scratch_size, scratch_used, scratch_last;
+	uint64_t trimmed;               /* where the record after the one trimmed last begins */
 	uint32_t scratch_count;
 	struct wi_producer *thread_next;
 	uint64_t thread_bus;            /* serial of the bus, for a thread's own */
@@ -151,7 +152,11 @@ wi_producer_in_child(const struct wi_producer *producer)
 	return producer->magic != WI_PRODUCER_MAGIC;
 }
 
-/* Records between the tail and where the next one begins. */
-uint32_t wi_producer_open_count(const struct wi_producer *producer);
+/* A call is under way: on another thread, or interrupted on this one. */
+static inline bool
+wi_producer_inside(const struct wi_producer *producer)
+{
+	return wi_load_acquire(&producer->hot.tail->state) & WEIR_INSIDE_;          /* E5 */
+}
 
 #endif

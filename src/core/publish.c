@@ -24,27 +24,18 @@ full(weir_producer *producer)
 
 /* -- entering and leaving --------------------------------------------------- */
 
-/* In the fast path's place: false if somebody is inside. */
-static bool
-enter(struct wi_producer *producer, bool reserving)
+static struct weir_tail_ *
+tail_of(struct wi_producer *producer)
 {
-	uint32_t state = wi_load_relaxed(&producer->hot.state);
-
-	if (state != WEIR_IDLE_ && !(reserving && state == WEIR_OPEN_))
-		return false;
-	wi_store_relaxed(&producer->hot.state, WEIR_INSIDE_);
-	wi_fence_local();
-	return true;
+	return producer->hot.tail;
 }
 
 /* What every slow call does once inside; false in a forked child. */
 static bool
 inside(struct wi_producer *producer)
 {
-	if (wi_producer_in_child(producer)) {
-		wi_store_relaxed(&producer->hot.state, WEIR_IDLE_);
+	if (wi_producer_in_child(producer))
 		return false;
-	}
 	if (producer->fences)
 		wi_fence_full();        /* E5: the closer fenced only for itself */
 #ifndef NDEBUG
@@ -53,16 +44,11 @@ inside(struct wi_producer *producer)
 	return true;
 }
 
-static bool
-has_reservations(const struct wi_producer *producer)
-{
-	return producer->hot.position != wi_load_relaxed(producer->hot.tail) || producer->scratch_count;
-}
-
+/* Ends a call; what was open stays open. */
 static weir_status
 leave(struct wi_producer *producer, weir_status status)
 {
-	wi_store_release(&producer->hot.state, has_reservations(producer) ? WEIR_OPEN_ : WEIR_IDLE_);
+	wi_store_release(&tail_of(producer)->state, tail_of(producer)->state & ~(uint64_t)WEIR_INSIDE_); /* E5 */
 	return status;
 }
 
@@ -73,15 +59,20 @@ refuse(struct wi_producer *producer, uint64_t *counter, weir_status status)
 	return leave(producer, status);
 }
 
-static void
-show(struct wi_producer *producer)
+/* Everything up to `end`, `count` records, is committed. Ends the call. */
+static weir_status
+show(struct wi_producer *producer, uint64_t end, uint64_t count)
 {
-	wi_store_release(producer->hot.tail, producer->hot.position);       /* E1; E3 */
+	struct weir_tail_ *tail = tail_of(producer);
+
+	weir_store_pair_(&tail->position, end, tail->count + count);        /* E1; E3 */
 	if (producer->fences)
 		wi_fence_full();
 	wi_fence_local();
 	if (wi_load_relaxed(producer->hot.parked) & 1)
 		wi_wake_one(producer->wake);
+	wi_store_release(&tail->state, 0u);                                 /* E5 */
+	return WEIR_OK;
 }
 
 weir_status
@@ -95,7 +86,7 @@ weir_refuse_(weir_producer *handle)
 		return WEIR_EFORKED;
 #ifndef NDEBUG
 	/* A signal handler interrupts its own thread; anybody else is a second thread in one producer. */
-	if (wi_load_relaxed(&producer->hot.state) == WEIR_INSIDE_)
+	if (wi_producer_inside(producer))
 		WI_ASSERT(producer->inside_thread == (uint32_t)syscall(SYS_gettid));
 #endif
 	wi_add_own(&producer->counts.refused_busy, 1);
@@ -215,27 +206,19 @@ write_at(unsigned char *memory, const struct entry *entry)
 	return event;
 }
 
-/* Room in the ring, a new limit if need be. */
+/* Room in the ring up to `end`, by a new limit if need be. */
 static bool
-fits(struct wi_producer *producer, uint64_t need)
+fits(struct wi_producer *producer, uint64_t end)
 {
-	uint64_t end = producer->hot.position + need;
-
 	/* In a slow producer hot.limit is 0 for good and `room` takes its place. */
 	return end <= (producer->slow ? producer->room : wi_load_relaxed(&producer->hot.limit)) ||
 	       end <= refresh(producer);
 }
 
 static weir_event *
-write_in_ring(struct wi_producer *producer, const struct entry *entry)
+write_in_ring(struct wi_producer *producer, uint64_t position, const struct entry *entry)
 {
-	struct weir_producer *hot = &producer->hot;
-	weir_event *event = write_at(hot->bytes + (hot->position & hot->mask), entry);
-
-	hot->last = hot->position;
-	wi_store_relaxed(&hot->position, hot->position + entry->need);
-	wi_store_relaxed(&hot->sequence, hot->sequence + 1);
-	return event;
+	return write_at(producer->hot.bytes + (position & producer->hot.mask), entry);
 }
 
 static bool
@@ -250,7 +233,7 @@ static weir_status
 publish_inside(struct wi_producer *producer, weir_topic topic, const weir_attributes *attributes,
                const void *data, uint32_t size, bool count_full)
 {
-	uint64_t *counter;
+	uint64_t *counter, position;
 	struct entry entry;
 	weir_event *event;
 	weir_status status;
@@ -262,16 +245,16 @@ publish_inside(struct wi_producer *producer, weir_topic topic, const weir_attrib
 		return refuse(producer, counter, status);
 	if (disabled(producer))
 		return refuse(producer, &producer->counts.discarded, WEIR_OK);
-	if (!fits(producer, entry.need)) {
+	position = tail_of(producer)->position;
+	if (!fits(producer, position + entry.need)) {
 		if (!count_full)
 			return leave(producer, WEIR_EFULL);
 		return refuse(producer, &producer->counts.refused_full, WEIR_EFULL);
 	}
-	event = write_in_ring(producer, &entry);
+	event = write_in_ring(producer, position, &entry);
 	if (size)
 		memcpy(event + 1, data, size);
-	show(producer);
-	return leave(producer, WEIR_OK);
+	return show(producer, position + entry.need, 1);
 }
 
 weir_status
@@ -280,11 +263,22 @@ weir_publish_slow_(weir_producer *producer, weir_topic topic, const void *data, 
 	return publish_inside(full(producer), topic, NULL, data, size, true);
 }
 
+/* As weir_publish() begins: false if it is refused. */
+static bool
+enter(struct wi_producer *producer)
+{
+	if (!producer || !tail_of(producer) || wi_load_relaxed(&tail_of(producer)->state))
+		return false;
+	wi_store_relaxed(&tail_of(producer)->state, (uint64_t)WEIR_INSIDE_);
+	wi_fence_local();
+	return true;
+}
+
 weir_status
 weir_publish_with(weir_producer *producer, weir_topic topic, const weir_attributes *attributes,
                   const void *data, uint32_t size)
 {
-	if (!producer || !enter(full(producer), false))
+	if (!enter(full(producer)))
 		return weir_refuse_(producer);
 	return publish_inside(full(producer), topic, attributes, data, size, true);
 }
@@ -293,7 +287,7 @@ weir_status
 wi_publish_try(struct wi_producer *producer, weir_topic topic, const weir_attributes *attributes,
                const void *data, uint32_t size)
 {
-	if (!enter(producer, false))
+	if (!enter(producer))
 		return weir_refuse_(&producer->hot);
 	return publish_inside(producer, topic, attributes, data, size, false);
 }
@@ -306,83 +300,123 @@ wi_publish_count_full(struct wi_producer *producer)
 
 /* -- reserve, trim, commit, abort ------------------------------------------- */
 
+/* One reservation more, up to `end`. Ends the call. */
+static weir_status
+open_one(struct wi_producer *producer, uint64_t end)
+{
+	struct weir_tail_ *tail = tail_of(producer);
+	uint64_t before = tail->state & ~(uint64_t)WEIR_INSIDE_;
+
+	weir_store_pair_(&tail->open_position, end, (before | WEIR_OPEN_) + WEIR_ONE_);
+	return WEIR_OK;
+}
+
 /* While the bus is disabled, what would be accepted lies beside the ring and is thrown away. */
 static weir_status
-reserve_scratch(struct wi_producer *producer, const struct entry *entry, void **ret_data)
+reserve_scratch(struct wi_producer *producer, const struct entry *entry, uint64_t position, void **ret_data)
 {
 	if (entry->need > producer->scratch_size - producer->scratch_used)
 		return refuse(producer, &producer->counts.refused_full, WEIR_EFULL);
 	*ret_data = write_at(producer->scratch + producer->scratch_used, entry) + 1;
-	producer->hot.last = producer->scratch_used;
+	producer->scratch_last = producer->scratch_used;
 	producer->scratch_used += entry->need;
 	producer->scratch_count++;
-	return leave(producer, WEIR_OK);
+	return open_one(producer, position);
 }
 
-static weir_status
-reserve_inside(struct wi_producer *producer, weir_topic topic, const weir_attributes *attributes,
-               uint32_t size, void **ret_data)
+weir_status
+weir_reserve_slow_(weir_producer *handle, weir_topic topic, const weir_attributes *attributes,
+                   uint32_t size, void **ret_data)
 {
-	uint64_t *counter;
+	struct wi_producer *producer = full(handle);
+	uint64_t *counter, position;
 	struct entry entry;
 	weir_status status;
 
 	if (!inside(producer))
 		return WEIR_EFORKED;
-	status = ret_data ? check(producer, topic, attributes, NULL, false, size, &entry, &counter)
-	                  : (counter = &producer->counts.refused_invalid, WEIR_EINVAL);
+	status = check(producer, topic, attributes, NULL, false, size, &entry, &counter);
+	if (status == WEIR_OK && !ret_data) {
+		counter = &producer->counts.refused_invalid;
+		status = WEIR_EINVAL;
+	}
 	if (status != WEIR_OK)
 		return refuse(producer, counter, status);
+	position = handle->tail->state & WEIR_OPEN_ ? handle->tail->open_position : handle->tail->position;
 	if (disabled(producer) || producer->scratch_count)
-		return reserve_scratch(producer, &entry, ret_data);
-	if (!fits(producer, entry.need))
+		return reserve_scratch(producer, &entry, position, ret_data);
+	if (!fits(producer, position + entry.need))
 		return refuse(producer, &producer->counts.refused_full, WEIR_EFULL);
-	*ret_data = write_in_ring(producer, &entry) + 1;
-	return leave(producer, WEIR_OK);
+	*ret_data = write_in_ring(producer, position, &entry) + 1;
+	return open_one(producer, position + entry.need);
 }
 
-weir_status
-weir_reserve_slow_(weir_producer *producer, weir_topic topic, uint32_t size, void **ret_data)
+/* As weir_commit() begins: false if nothing is open, or somebody is inside. */
+static bool
+enter_open(struct wi_producer *producer)
 {
-	return reserve_inside(full(producer), topic, NULL, size, ret_data);
+	struct weir_tail_ *tail = producer ? tail_of(producer) : NULL;
+	uint64_t state = tail ? wi_load_relaxed(&tail->state) : 0;
+
+	if ((state & (WEIR_INSIDE_ | WEIR_OPEN_)) != WEIR_OPEN_)
+		return false;
+	wi_store_relaxed(&tail->state, state | WEIR_INSIDE_);
+	wi_fence_local();
+	return true;
 }
 
-weir_status
-weir_reserve_with_(weir_producer *producer, weir_topic topic, const weir_attributes *attributes,
-                   uint32_t size, void **ret_data)
+/* Where the last reserved record begins. Remembers it: after trimming one after the other, one step each. */
+static uint64_t
+last_reserved(struct wi_producer *producer)
 {
-	if (!producer || !enter(full(producer), true))
-		return weir_refuse_(producer);
-	return reserve_inside(full(producer), topic, attributes, size, ret_data);
+	const struct weir_producer *hot = &producer->hot;
+	uint64_t tail = wi_load_relaxed(&hot->tail->position), next, position;
+
+	position = producer->trimmed > tail && producer->trimmed < hot->tail->open_position ? producer->trimmed : tail;
+	for (;;) {
+		next = position + wi_record_length((const weir_event *)(hot->bytes + (position & hot->mask)));
+		if (next == hot->tail->open_position)
+			return position;
+		position = next;
+	}
+}
+
+static void
+trim_event(weir_event *event, uint32_t size, uint64_t *ret_need)
+{
+	struct entry entry = { .size = size, .topic_flags = event->topic_flags, .time = event->time };
+	weir_trace trace;
+
+	weir_event_key(event, &entry.key);
+	if (weir_event_trace(event))
+		entry.trace = memcpy(&trace, weir_event_trace(event), sizeof trace);
+	*ret_need = wi_record_need(size, entry.topic_flags);
+	write_at((unsigned char *)event, &entry);
 }
 
 void
 weir_trim(weir_producer *handle, uint32_t size)
 {
 	struct wi_producer *producer = full(handle);
-	struct weir_producer *hot = handle;
-	struct entry entry;
-	weir_trace trace;
+	uint64_t last, need;
 	weir_event *event;
-	bool scratch;
 
-	if (!producer || wi_load_relaxed(&hot->state) != WEIR_OPEN_)
+	if (!enter_open(producer))
 		return;
-	wi_store_relaxed(&hot->state, WEIR_INSIDE_);
-	wi_fence_local();
-	scratch = producer->scratch_count != 0;
-	event = (weir_event *)(scratch ? producer->scratch + hot->last : hot->bytes + (hot->last & hot->mask));
-	if (size < event->size) {
-		entry = (struct entry){ .size = size, .topic_flags = event->topic_flags, .time = event->time };
-		weir_event_key(event, &entry.key);
-		if (weir_event_trace(event))
-			entry.trace = memcpy(&trace, weir_event_trace(event), sizeof trace);
-		entry.need = wi_record_need(size, entry.topic_flags);
-		write_at((unsigned char *)event, &entry);
-		if (scratch)
-			producer->scratch_used = hot->last + entry.need;
-		else
-			wi_store_relaxed(&hot->position, hot->last + entry.need);
+	if (producer->scratch_count) {
+		event = (weir_event *)(producer->scratch + producer->scratch_last);
+		if (size < event->size) {
+			trim_event(event, size, &need);
+			producer->scratch_used = producer->scratch_last + need;
+		}
+	} else {
+		last = last_reserved(producer);
+		event = (weir_event *)(handle->bytes + (last & handle->mask));
+		if (size < event->size) {
+			trim_event(event, size, &need);
+			wi_store_relaxed(&handle->tail->open_position, last + need);
+		}
+		producer->trimmed = handle->tail->open_position;
 	}
 	leave(producer, WEIR_OK);
 }
@@ -391,13 +425,11 @@ weir_trim(weir_producer *handle, uint32_t size)
 static weir_status
 drop_reservations(struct wi_producer *producer, uint64_t *counter, weir_status status)
 {
-	uint32_t in_ring = wi_producer_open_count(producer);
-
-	wi_add_own(counter, in_ring + producer->scratch_count);
-	wi_store_relaxed(&producer->hot.sequence, producer->hot.sequence - in_ring);
-	wi_store_relaxed(&producer->hot.position, wi_load_relaxed(producer->hot.tail));
+	wi_add_own(counter, tail_of(producer)->state / WEIR_ONE_);
 	producer->scratch_used = producer->scratch_count = 0;
-	return leave(producer, status);
+	producer->trimmed = 0;
+	wi_store_release(&tail_of(producer)->state, 0u);                    /* E5 */
+	return status;
 }
 
 weir_status
@@ -407,14 +439,11 @@ weir_commit_slow_(weir_producer *handle)
 
 	if (!inside(producer))
 		return WEIR_EFORKED;
-	if (!producer->slow && !wi_load_relaxed(&producer->gate))
-		refresh(producer);      /* the gate was shut once, and is open again */
 	if (wi_load_relaxed(&producer->gate) & WI_GATE_CLOSED)
 		return drop_reservations(producer, &producer->counts.refused_closed, WEIR_ECLOSED);
 	if (disabled(producer) || producer->scratch_count)
 		return drop_reservations(producer, &producer->counts.discarded, WEIR_OK);
-	show(producer);
-	return leave(producer, WEIR_OK);
+	return show(producer, handle->tail->open_position, handle->tail->state / WEIR_ONE_);
 }
 
 weir_status
@@ -426,7 +455,7 @@ weir_commit_other_(weir_producer *handle)
 		return WEIR_EINVAL;
 	if (wi_producer_in_child(producer))
 		return WEIR_EFORKED;
-	if (wi_load_relaxed(&producer->hot.state) == WEIR_INSIDE_)
+	if (wi_producer_inside(producer))
 		return WEIR_EBUSY;
 	return wi_load_relaxed(&producer->gate) & WI_GATE_CLOSED ? WEIR_ECLOSED : WEIR_OK;
 }
@@ -436,11 +465,8 @@ weir_abort(weir_producer *handle)
 {
 	struct wi_producer *producer = full(handle);
 
-	if (!producer || wi_load_relaxed(&handle->state) != WEIR_OPEN_)
-		return;
-	wi_store_relaxed(&handle->state, WEIR_INSIDE_);
-	wi_fence_local();
-	drop_reservations(producer, &producer->counts.aborted, WEIR_OK);
+	if (enter_open(producer))
+		drop_reservations(producer, &producer->counts.aborted, WEIR_OK);
 }
 
 /* -- hops ------------------------------------------------------------------- */

@@ -28,6 +28,7 @@
 #define WI_CORE_RING_H
 
 #include <stdint.h>
+#include <weir/weir.h>
 
 #include "base/atomic.h"
 #include "base/compiler.h"
@@ -47,7 +48,7 @@ struct wi_cursor {
 };
 
 struct wi_ring {
-	WI_ALIGNED uint64_t tail;
+	WI_ALIGNED struct weir_tail_ tail;
 	struct wi_cursor cursor[WI_CURSOR_COUNT_MAX];
 	WI_ALIGNED uint32_t size;       /* a power of two; constant from here on */
 	uint32_t bytes_offset;          /* from the beginning of the mapping */
