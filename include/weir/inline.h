@@ -28,18 +28,10 @@
 #if defined(WEIR_DEFINE_SYMBOLS_)
 #define WEIR_INLINE_                   /* publish.c: the twins that are symbols */
 #else
-#define WEIR_INLINE_ extern inline __attribute__((gnu_inline))
+#define WEIR_INLINE_ extern inline __attribute__((gnu_inline, always_inline))
 #endif
 
 #define WEIR_HELPER_ extern inline __attribute__((gnu_inline, always_inline))
-
-#if defined(__SANITIZE_THREAD__)
-#define WEIR_THREAD_SANITIZER_
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define WEIR_THREAD_SANITIZER_
-#endif
-#endif
 
 #define WEIR_LIKELY_(x) __builtin_expect(!!(x), 1)
 #define WEIR_UNLIKELY_(x) __builtin_expect(!!(x), 0)
@@ -56,30 +48,33 @@
 /* Topics below belong to the bus: "weir.failed.deliver" and "weir.gap". */
 #define WEIR_TOPIC_FIRST_ 3u
 
-/* weir_tail_.state: these bits, and above them how many reservations are open */
-#define WEIR_INSIDE_ 1u     /* a call is between its first and its last instruction */
-#define WEIR_OPEN_   2u     /* reservations are open */
-#define WEIR_ONE_    4u     /* one of them */
+/* weir_tail_.state: two bits, how many reservations are open, and how much they take in 16 bytes */
+#define WEIR_INSIDE_ 1u             /* a call is between its first and its last instruction */
+#define WEIR_OPEN_   2u             /* reservations are open */
+#define WEIR_ONE_    4u             /* one of them */
+#define WEIR_COUNT_(state) ((state) >> 2 & 0x7ffffffu)
+#define WEIR_TAKEN_SHIFT_ 25        /* bytes / 16 at bit 29: a shift of bytes by 25 */
+#define WEIR_TAKEN_(state) ((state) >> 29 << 4)
 
 /* What *clock may hold instead of a time: the publisher reads the clock itself. */
 #define WEIR_CLOCK_READ_ 1u
 
 /*
- * The line of a ring that its producer writes. Two pairs, each moved by one store.
+ * What a producer writes beside its records, in 32 bytes of one line of the ring.
  *
- * All that a publish writes beside the record lies in this one line, so that its
- * stores are: this line, the record's line, this line. While a record's line is on its way from a
- * dispatcher's processor, all later stores wait in order behind it, and each further
- * line between two records leaves room for fewer of them to be on
- * their way at once: the same words in a line of their own cost a fifth to a half
- * of the throughput where lines are slow (docs/decisions/0004-the-producers-line.md).
+ * A publish of one event is three runs of stores: here, the record from its
+ * beginning to its end, here again. Stores leave in order, and while the record's line
+ * is on its way from a dispatcher's processor, how many further lines can be asked
+ * for depends on the runs that wait: one run more, to another line, to other 32 bytes of the same
+ * line, or back to the beginning of the record, costs a third of the throughput
+ * where lines are slow (docs/decisions/0004-the-producers-line.md).
  */
 struct weir_tail_ {
-	__attribute__((aligned(16)))
+	__attribute__((aligned(32)))
 	uint64_t position;          /* dispatchers may read up to here */
 	uint64_t count;             /* records committed */
-	uint64_t open_position;     /* where the next record begins while reservations are open */
 	uint64_t state;             /* 0: idle */
+	uint64_t header;            /* first 8 bytes of the record reserved last */
 };
 
 /*
@@ -177,39 +172,59 @@ weir_bus_open(const weir_bus_options *options, const weir_pool_options *default_
 	return weir_bus_open_(WEIR_ABI_, options, default_pool, ret_bus);
 }
 
-/*
- * Two neighbouring words, `first` not later than `second`. In one store where the machine has
- * one; no reader depends on seeing both at once.
- */
-WEIR_HELPER_ void
-weir_store_pair_(uint64_t *words, uint64_t first, uint64_t second)
+WEIR_HELPER_ uint64_t
+weir_need_(uint32_t size)
 {
-#if defined(__x86_64__) && !defined(WEIR_THREAD_SANITIZER_)
-	typedef long long weir_pair __attribute__((vector_size(16)));
-	weir_pair pair = { (long long)first, (long long)second };
+	return ((uint64_t)size + sizeof(weir_event) + 15) & ~15ull;
+}
 
-	__asm__ __volatile__("movaps %1, %0" : "=m"(*(weir_pair *)words) : "x"(pair) : "memory");
+/* The first 8 bytes of an event as they lie in memory. */
+WEIR_HELPER_ uint64_t
+weir_header_(uint32_t size, uint32_t topic_flags)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return size | (uint64_t)topic_flags << 32;
 #else
-	__atomic_store_n(&words[0], first, __ATOMIC_RELEASE);
-	__atomic_store_n(&words[1], second, __ATOMIC_RELEASE);
+	return (uint64_t)size << 32 | topic_flags;
 #endif
 }
 
-WEIR_HELPER_ void *
-weir_write_header_(weir_producer *producer, uint64_t position, uint32_t topic, uint32_t size)
+WEIR_HELPER_ uint64_t *
+weir_record_(weir_producer *producer, uint64_t position)
 {
-	uint64_t *record = (uint64_t *)(producer->bytes + (position & producer->mask));
+	return (uint64_t *)(producer->bytes + (position & producer->mask));
+}
+
+WEIR_HELPER_ void *
+weir_write_header_(weir_producer *producer, uint64_t position, uint64_t header)
+{
+	uint64_t *record = weir_record_(producer, position);
 	uint64_t time = __atomic_load_n(producer->clock, __ATOMIC_RELAXED);
-	uint32_t topic_flags = topic | producer->inherit;
 
 	if (WEIR_UNLIKELY_(time == WEIR_CLOCK_READ_))
 		time = weir_clock_read_();
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	weir_store_pair_(record, size | (uint64_t)topic_flags << 32, time);
-#else
-	weir_store_pair_(record, (uint64_t)size << 32 | topic_flags, time);
-#endif
+	record[0] = header;
+	record[1] = time;
 	return record + 2;
+}
+
+/*
+ * Whether the record reserved last, which ends at `end`, has its header. It has not when a signal
+ * handler has interrupted weir_reserve() between the state and the header, and then nothing
+ * may be built on it. 0 also where it carries extensions: the slow path looks closer.
+ */
+WEIR_HELPER_ int
+weir_is_written_(weir_producer *producer, const struct weir_tail_ *tail, uint64_t end)
+{
+	uint64_t header = tail->header;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	uint32_t size = (uint32_t)header, topic_flags = (uint32_t)(header >> 32);
+#else
+	uint32_t size = (uint32_t)(header >> 32), topic_flags = (uint32_t)header;
+#endif
+
+	return !(topic_flags & (WEIR_KEY_ | WEIR_TRACE_)) &&
+	       *(volatile uint64_t *)weir_record_(producer, end - weir_need_(size)) == header;
 }
 
 /* Shows records to dispatchers. Still inside: who closes must not free what is read here. */
@@ -217,7 +232,8 @@ WEIR_HELPER_ void
 weir_show_(weir_producer *producer, struct weir_tail_ *tail, uint64_t end, uint64_t count)
 {
 	WEIR_COMPILER_BARRIER_();
-	weir_store_pair_(&tail->position, end, count);                          /* E1; E3 */
+	__atomic_store_n(&tail->position, end, __ATOMIC_RELEASE);               /* E1; E3 */
+	__atomic_store_n(&tail->count, count, __ATOMIC_RELAXED);
 	WEIR_COMPILER_BARRIER_();
 	if (WEIR_UNLIKELY_(__atomic_load_n(producer->parked, __ATOMIC_RELAXED) & 1))
 		weir_wake_(producer);
@@ -237,12 +253,12 @@ weir_publish(weir_producer *producer, weir_topic topic, const void *data, uint32
 	__atomic_store_n(&tail->state, WEIR_INSIDE_, __ATOMIC_RELAXED);
 	WEIR_COMPILER_BARRIER_();
 	position = tail->position;
-	end = position + (((uint64_t)size + sizeof(weir_event) + 15) & ~15ull);
+	end = position + weir_need_(size);
 	if (WEIR_UNLIKELY_(end > __atomic_load_n(&producer->limit, __ATOMIC_RELAXED) ||
 	                   size > producer->size_max || (!data && size) ||
 	                   topic.id - WEIR_TOPIC_FIRST_ >= producer->topic_count))
 		return weir_publish_slow_(producer, topic, data, size);
-	payload = weir_write_header_(producer, position, topic.id, size);
+	payload = weir_write_header_(producer, position, weir_header_(size, topic.id | producer->inherit));
 	if (size)
 		memcpy(payload, data, size);
 	weir_show_(producer, tail, end, tail->count + 1);
@@ -264,10 +280,10 @@ WEIR_INLINE_ weir_status
 weir_reserve(weir_producer *producer, weir_topic topic, const weir_attributes *attributes,
              uint32_t size, void **ret_data)
 {
-	uint64_t position, end, state;
+	uint64_t position, end, state, header;
 	struct weir_tail_ *tail;
 	weir_status status;
-	void *slow;         /* not *ret_data, whose address must not escape */
+	void *slow = NULL;  /* not *ret_data, whose address must not escape */
 
 	if (WEIR_UNLIKELY_(!producer || !(tail = producer->tail)))
 		return weir_refused_(producer);
@@ -276,19 +292,24 @@ weir_reserve(weir_producer *producer, weir_topic topic, const weir_attributes *a
 		return weir_refused_(producer);
 	__atomic_store_n(&tail->state, state | WEIR_INSIDE_, __ATOMIC_RELAXED);
 	WEIR_COMPILER_BARRIER_();
-	position = state ? tail->open_position : tail->position;
-	end = position + (((uint64_t)size + sizeof(weir_event) + 15) & ~15ull);
+	position = tail->position + WEIR_TAKEN_(state);
+	end = position + weir_need_(size);
 	if (WEIR_UNLIKELY_(end > __atomic_load_n(&producer->limit, __ATOMIC_RELAXED) ||
 	                   size > producer->size_max || attributes || !ret_data ||
-	                   topic.id - WEIR_TOPIC_FIRST_ >= producer->topic_count)) {
+	                   topic.id - WEIR_TOPIC_FIRST_ >= producer->topic_count ||
+	                   (state && !weir_is_written_(producer, tail, position)))) {
 		status = weir_reserve_slow_(producer, topic, attributes, size, ret_data ? &slow : NULL);
 		if (status != WEIR_OK)
 			return status;
 		*ret_data = slow;
 		return WEIR_OK;
 	}
-	*ret_data = weir_write_header_(producer, position, topic.id, size);
-	weir_store_pair_(&tail->open_position, end, (state | WEIR_OPEN_) + WEIR_ONE_);
+	header = weir_header_(size, topic.id | producer->inherit);
+	__atomic_store_n(&tail->header, header, __ATOMIC_RELAXED);
+	__atomic_store_n(&tail->state, (state | WEIR_OPEN_) + WEIR_ONE_ + ((end - position) << WEIR_TAKEN_SHIFT_),
+	                 __ATOMIC_RELEASE);
+	WEIR_COMPILER_BARRIER_();
+	*ret_data = weir_write_header_(producer, position, header);
 	return WEIR_OK;
 }
 
@@ -305,10 +326,11 @@ weir_commit(weir_producer *producer)
 		return weir_commit_other_(producer);
 	__atomic_store_n(&tail->state, state | WEIR_INSIDE_, __ATOMIC_RELAXED);
 	WEIR_COMPILER_BARRIER_();
-	end = tail->open_position;
-	if (WEIR_UNLIKELY_(end > __atomic_load_n(&producer->limit, __ATOMIC_RELAXED)))
+	end = tail->position + WEIR_TAKEN_(state);
+	if (WEIR_UNLIKELY_(end > __atomic_load_n(&producer->limit, __ATOMIC_RELAXED) ||
+	                   !weir_is_written_(producer, tail, end)))
 		return weir_commit_slow_(producer);
-	weir_show_(producer, tail, end, tail->count + state / WEIR_ONE_);
+	weir_show_(producer, tail, end, tail->count + WEIR_COUNT_(state));
 	return WEIR_OK;
 }
 

@@ -263,34 +263,10 @@ struct weir_pool_options {
 	void *thread_context;
 };
 
-/*
- * weir_pool_open - one more group of dispatchers with a place of its own in every ring.
- *
- * It sees events committed after the return. At any time; in a handler WEIR_EDEADLK.
- * Returns: WEIR_OK, WEIR_EINVAL, WEIR_ENOMEM, WEIR_ELIMIT (16 cursors in a ring), WEIR_ECLOSED, WEIR_EIO.
- */
-WEIR_API weir_status weir_pool_open(weir_bus *bus, const weir_pool_options *options, weir_pool **ret_pool);
-
-/*
- * weir_pool_close - deliver what was committed before the call, end its subscriptions, give up its place.
- *
- * After WEIR_OK and WEIR_ETIMEDOUT the pool is gone (what a stuck handler uses is leaked).
- * Returns also: WEIR_EINVAL (the default pool, or a pool is `after` it), WEIR_EDEADLK, WEIR_EFORKED.
- */
-WEIR_API weir_status weir_pool_close(weir_pool *pool, uint64_t timeout_ns, weir_close_report *ret_report);
-
 /* weir_pool_flush - weir_bus_flush() for one pool and those that it is `after`. */
 WEIR_API weir_status weir_pool_flush(weir_pool *pool, uint64_t timeout_ns);
 
 WEIR_API weir_pool *weir_bus_default_pool(weir_bus *bus);
-
-/* weir_pool_poll - handle up to count_max events, at most one batch, on this thread; how many.
- *                  batch_end has run on return. Manual pools; 0 in a handler or if another thread is in it. */
-WEIR_API uint32_t weir_pool_poll(weir_pool *pool, uint32_t count_max);
-
-/* weir_pool_get_fd - for epoll and the like: readable while events may wait, until a poll returned
- *                    fewer than count_max. Level-triggered; the pool owns it. Manual pools. */
-WEIR_API weir_status weir_pool_get_fd(weir_pool *pool, int *ret_fd);
 
 /* -- subscriptions ---------------------------------------------------------- */
 

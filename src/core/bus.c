@@ -120,10 +120,37 @@ fini(weir_bus *bus)
 	wi_memory_give(bus);
 }
 
+/* A page of the process, from its first bus on, that a forked child finds empty. */
+static uint64_t *process_guard;
+static pthread_mutex_t process_lock = PTHREAD_MUTEX_INITIALIZER;
+
+bool
+wi_bus_parent_had_one(void)
+{
+	const uint64_t *guard = wi_load_acquire(&process_guard);
+
+	return guard && *guard != WI_BUS_MAGIC;
+}
+
+static bool
+guard_process(void)
+{
+	uint64_t *guard;
+
+	pthread_mutex_lock(&process_lock);
+	guard = process_guard;
+	if (!guard && (guard = wi_memory_map(GUARD_SIZE, WI_MAP_WIPED_IN_CHILD))) {
+		*guard = WI_BUS_MAGIC;
+		wi_store_release(&process_guard, guard);
+	}
+	pthread_mutex_unlock(&process_lock);
+	return guard != NULL;
+}
+
 weir_status
 wi_bus_open(const weir_bus_options *options, const weir_pool_options *pool_options, weir_bus **ret_bus)
 {
-	weir_bus *bus = wi_memory_lines(sizeof *bus);
+	weir_bus *bus = guard_process() ? wi_memory_lines(sizeof *bus) : NULL;
 	weir_status status;
 
 	if (!bus)
@@ -151,20 +178,37 @@ wi_bus_open(const weir_bus_options *options, const weir_pool_options *pool_optio
 
 /* -- closing ---------------------------------------------------------------- */
 
-/* Ends every subscription that has not ended; the keeper is gone, so this thread steps. */
-static void
-end_subscriptions(weir_bus *bus, bool stopped, uint64_t deadline)
+/* How many have not ended; marks them. */
+static uint32_t
+mark_subscriptions(weir_bus *bus)
 {
-	struct wi_backoff backoff = wi_backoff_until(stopped ? UINT64_MAX : deadline);
+	uint32_t count = 0;
 
+	pthread_mutex_lock(&bus->control);
 	for (uint32_t i = 0; i < bus->registry.count; i++) {
 		struct wi_subscription *subscription = wi_registry_get(&bus->registry, i);
 
-		if (subscription->stage != WI_STAGE_FREE)
-			wi_reclaimer_mark(&bus->reclaimer, &bus->registry, subscription->id);
+		if (subscription->stage == WI_STAGE_FREE || subscription->stage == WI_STAGE_RELEASED)
+			continue;
+		wi_reclaimer_mark(&bus->reclaimer, &bus->registry, subscription->id);
+		count++;
 	}
-	while (wi_reclaimer_step(&bus->reclaimer) && wi_backoff_wait(&backoff))
-		;
+	pthread_mutex_unlock(&bus->control);
+	return count;
+}
+
+/* Ends every subscription; the keeper calls `released`. Those of a handler that never returns stay. */
+static void
+end_subscriptions(weir_bus *bus, bool stopped)
+{
+	struct wi_backoff backoff = wi_backoff_until(stopped ? UINT64_MAX
+	                                                     : wi_clock_deadline(100 * WI_MILLISECOND));
+
+	while (mark_subscriptions(bus)) {
+		wi_keeper_call(bus);
+		if (!wi_backoff_wait(&backoff))
+			return;
+	}
 }
 
 weir_status
@@ -178,11 +222,11 @@ wi_bus_close(weir_bus *bus, uint64_t deadline, weir_close_report *report)
 	drained = wi_lanes_shut(&bus->lanes, WI_GATE_CLOSED, false, deadline) && wi_drain(bus->pool, deadline);
 	wi_lanes_shut(&bus->lanes, WI_GATE_CLOSED, true, deadline);
 	stopped = wi_pool_stop(bus->pool, drained ? UINT64_MAX : wi_clock_deadline(100 * WI_MILLISECOND));
+	end_subscriptions(bus, stopped);
 	wi_keeper_stop(bus);
 	wi_lanes_sum(&bus->lanes, &producers);
 	report->delivered = wi_pool_seen(bus->pool) - seen;
 	report->undelivered = producers.committed - wi_pool_seen(bus->pool);
-	end_subscriptions(bus, stopped, deadline);
 	if (stopped) {
 		fini(bus);
 	} else {

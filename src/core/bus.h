@@ -48,6 +48,9 @@ wi_bus_in_child(const weir_bus *bus)
 	return wi_load_relaxed(bus->guard) != WI_BUS_MAGIC;
 }
 
+/* This process is a fork of one that had opened a bus: liburcu's registry and our locks are not usable. */
+bool wi_bus_parent_had_one(void);
+
 void wi_bus_tell(weir_bus *bus, int level, const char *id, const char *text);
 
 /* Sums over everything that ever was; each may be NULL. */

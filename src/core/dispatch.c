@@ -24,8 +24,6 @@ enum {
 	DENSE_NS = 500,                /* events closer together than this: the ring is busy */
 	POLITE_PAUSES = PP_,
 };
-/* In a state: the event is a replayed one. */
-#define WI_REPLAYED_EVENT 0x80000000u
 #define TICK_NS (10 * WI_MICROSECOND)
 
 /* -- the table -------------------------------------------------------------- */
@@ -67,12 +65,10 @@ owe_batch_end(struct wi_dispatcher *dispatcher, struct wi_tally *tally)
 	wi_store_release(&tally->owed, 1u);     /* E7: while `in` still names the subscription */
 }
 
-/* The state is not plain, or the event is a replayed one. False: not to be called. */
+/* The state is not plain. False: not to be called. */
 static __attribute__((noinline)) bool
-admit(struct wi_dispatcher *dispatcher, struct wi_tally *tally, uint32_t state, const weir_event *event)
+admit(struct wi_dispatcher *dispatcher, struct wi_tally *tally, uint32_t state)
 {
-	if (weir_event_replayed(event) && !(state & WI_SUBSCRIPTION_REPLAYED))
-		return false;           /* not due at all */
 	if (state & (WI_SUBSCRIPTION_ENDING | WI_SUBSCRIPTION_PAUSED)) {
 		wi_add_own(&tally->due, 1);
 		wi_add_own(state & WI_SUBSCRIPTION_ENDING ? &tally->skipped_unsubscribed
@@ -90,7 +86,7 @@ abort_reservations(struct wi_dispatcher *dispatcher)
 	weir_abort(&dispatcher->producer->hot);
 }
 
-static inline void
+static inline __attribute__((always_inline)) void
 deliver(struct wi_dispatcher *dispatcher, struct wi_subscription *subscription, const weir_event *event)
 {
 	struct wi_tally *tally = (void *)((char *)subscription + dispatcher->tally_offset);
@@ -99,8 +95,8 @@ deliver(struct wi_dispatcher *dispatcher, struct wi_subscription *subscription, 
 
 	wi_store_release(&dispatcher->in, subscription);        /* E7 */
 	wi_fence_local();
-	state = wi_subscription_state(subscription) | dispatcher->replayed;
-	if (WI_UNLIKELY(state) && !admit(dispatcher, tally, state & ~WI_REPLAYED_EVENT, event))
+	state = wi_subscription_state(subscription);
+	if (WI_UNLIKELY(state) && !admit(dispatcher, tally, state))
 		return;
 	wi_count_own(&tally->due);
 	dispatcher->delivery.subscription.id = subscription->id;
@@ -113,16 +109,24 @@ deliver(struct wi_dispatcher *dispatcher, struct wi_subscription *subscription, 
 		abort_reservations(dispatcher);
 }
 
-static WI_COLD void
-deliver_to_all(struct wi_dispatcher *dispatcher, const struct wi_list *list, const weir_event *event)
+/* Several subscriptions, none, or an event that only some are due. */
+static __attribute__((noinline)) void
+deliver_to_list(struct wi_dispatcher *dispatcher, const struct wi_list *list, const weir_event *event)
 {
-	for (uint32_t i = 0; i < list->count; i++)
-		deliver(dispatcher, list->subscription[i], event);
+	if (!list)
+		wi_add_own(&dispatcher->unrouted, 1);
+	for (uint32_t i = 0; list && i < list->count; i++) {
+		struct wi_subscription *subscription = list->subscription[i];
+
+		if (!weir_event_replayed(event) ||
+		    wi_subscription_state(subscription) & WI_SUBSCRIPTION_REPLAYED)
+			deliver(dispatcher, subscription, event);
+	}
 }
 
 /*
- * The event carries other things than the one before it: how long its extensions are, whether it
- * is a replayed one, and how many events its handlers' events will have been caused by.
+ * The event carries other things than the one before it: how long its extensions are, and how many
+ * events its handlers' events will have been caused by.
  */
 static WI_COLD void
 change_flags(struct wi_dispatcher *dispatcher, uint32_t topic_flags)
@@ -130,7 +134,6 @@ change_flags(struct wi_dispatcher *dispatcher, uint32_t topic_flags)
 	uint32_t hops = (topic_flags & WEIR_HOPS_MASK_) >> WEIR_HOPS_SHIFT_;
 
 	dispatcher->flags = topic_flags >> WEIR_HOPS_SHIFT_;
-	dispatcher->replayed = topic_flags & WEIR_REPLAYED_ ? WI_REPLAYED_EVENT : 0;
 	dispatcher->overhead = (uint32_t)wi_record_overhead(topic_flags);
 	wi_publish_set_hops(dispatcher->producer, hops + 1, dispatcher->pool->hop_count_max);
 }
@@ -141,12 +144,14 @@ end_batches(struct wi_dispatcher *dispatcher)
 	while (dispatcher->owed) {
 		struct wi_tally *tally = dispatcher->owed;
 		struct wi_subscription *subscription = tally->subscription;
+		int code;
 
 		dispatcher->owed = tally->owed_next;
 		wi_store_release(&dispatcher->in, subscription);                    /* E7 */
 		dispatcher->delivery.subscription.id = subscription->id;
-		if (subscription->batch_end(&dispatcher->delivery, subscription->context) != 0)
-			wi_add_own(&tally->failed_batches, 1);
+		code = subscription->batch_end(&dispatcher->delivery, subscription->context);
+		if (code != 0)
+			wi_tally_failed_batch(tally, code);
 		if (wi_load_relaxed(&dispatcher->producer_tail->state))
 			abort_reservations(dispatcher);
 		wi_store_release(&tally->owed, 0u);     /* E7 */
@@ -163,36 +168,52 @@ struct batch {
 	uint32_t left;          /* events that it may still take */
 };
 
-/* Events up to `end` or to `count` of them, whichever is first. */
-static uint32_t
-walk(struct wi_dispatcher *dispatcher, struct batch *batch, uint64_t end, uint32_t count)
+/*
+ * The events that begin in [position, end), which lie in one piece. This loop is what bounds a
+ * dispatcher that is behind: one condition, and nothing in it that can be known before.
+ */
+static void
+walk(struct wi_dispatcher *dispatcher, struct batch *batch, uint64_t end)
 {
 	const struct wi_table *table = dispatcher->table;
-	const unsigned char *bytes = wi_ring_bytes(batch->ring);
-	uint64_t mask = batch->ring->size - 1, position = batch->position;
-	uint64_t sequence = batch->sequence, last = sequence + count, unrouted = dispatcher->unrouted;
+	const unsigned char *first = wi_ring_bytes(batch->ring) + (batch->position & (batch->ring->size - 1));
+	const unsigned char *record = first, *stop = first + (end - batch->position);
+	uint64_t sequence = batch->sequence, unrouted = dispatcher->unrouted;
 
 	do {
-		const weir_event *event = (const weir_event *)(bytes + (position & mask));
+		const weir_event *event = (const weir_event *)record;
 		uint32_t topic_flags = event->topic_flags;
 		struct wi_list *list = wi_table_find(table, topic_flags & WEIR_TOPIC_MASK_);
 
 		if (WI_UNLIKELY(topic_flags >> WEIR_HOPS_SHIFT_ != dispatcher->flags))
 			change_flags(dispatcher, topic_flags);
-		position += wi_record_round(event->size, dispatcher->overhead);
+		record += wi_record_round(event->size, dispatcher->overhead);
 		dispatcher->delivery.sequence = ++sequence;
-		if (WI_UNLIKELY(!list))
-			wi_add_own(&dispatcher->unrouted, 1);
-		else if (WI_LIKELY(list->count == 1))
-			deliver(dispatcher, list->subscription[0], event);
+		if (WI_LIKELY(list && list->single && !(topic_flags & WEIR_REPLAYED_)))
+			deliver(dispatcher, list->single, event);
 		else
-			deliver_to_all(dispatcher, list, event);
-	} while (position < end && sequence != last);
-	count = (uint32_t)(sequence - batch->sequence);
-	batch->position = position;
+			deliver_to_list(dispatcher, list, event);
+	} while (record < stop);
+	wi_add_own(&dispatcher->routed, sequence - batch->sequence - (dispatcher->unrouted - unrouted));
+	batch->left -= (uint32_t)(sequence - batch->sequence);
 	batch->sequence = sequence;
-	wi_add_own(&dispatcher->routed, count - (dispatcher->unrouted - unrouted));
-	return count;
+	batch->position += (uint64_t)(record - first);
+}
+
+/*
+ * Where the next walk ends: a part of the ring on, so that the cursor moves; where the buffer
+ * starts over; and before more events can have passed than are left or may go by
+ * without a look at the clock, none being smaller than a header.
+ */
+static uint64_t
+walk_end(const struct wi_dispatcher *dispatcher, const struct batch *batch, uint64_t furthest)
+{
+	uint64_t size = batch->ring->size, position = batch->position;
+	uint64_t end = WI_MIN(furthest, position + size / CURSOR_STEPS);
+
+	end = WI_MIN(end, (position | (size - 1)) + 1);
+	end = WI_MIN(end, position + (uint64_t)WI_RECORD_HEADER * batch->left);
+	return WI_MIN(end, position + (uint64_t)WI_RECORD_HEADER * dispatcher->check_count);
 }
 
 static void
@@ -202,16 +223,17 @@ move_cursor(const struct wi_pool *pool, const struct batch *batch)
 }
 
 static bool
-begin_batch(struct wi_dispatcher *dispatcher, struct wi_lane *lane, struct batch *batch)
+begin_batch(struct wi_dispatcher *dispatcher, struct wi_lane *lane, struct wi_ring *ring, uint64_t tail,
+            struct batch *batch)
 {
 	struct wi_pool *pool = dispatcher->pool;
 	struct wi_lease *lease = &lane->lease[pool->cursor];
 
-	*batch = (struct batch){ .lane = lane, .ring = wi_load_acquire(&lane->ring),        /* E8 */
+	*batch = (struct batch){ .lane = lane, .ring = ring, .bound = tail,
 		                 .start = lease->position, .position = lease->position,
 		                 .sequence = lease->sequence - lane->first_sequence, .left = pool->batch_count_max };
-	batch->bound = wi_load_acquire(&batch->ring->tail.position);                                 /* E1 */
-	if (batch->bound == batch->position)
+	/* Somebody else may have been here since the tail was loaded. */
+	if (batch->bound <= batch->position)
 		return false;
 	wi_store_relaxed(&dispatcher->boundary, dispatcher->boundary + 1);
 	if (WI_UNLIKELY(pool->wake->publisher_fences || wi_load_relaxed(&pool->wake->heavy_fence_failed)))
@@ -255,42 +277,44 @@ time_is_over(struct wi_dispatcher *dispatcher, uint64_t began, uint32_t count)
 	return dispatcher->now - began >= dispatcher->pool->batch_ns_max;
 }
 
-/* One batch of one lane. How many events. */
+/*
+ * One batch of one lane, if there is anything. How many events. The tail is asked for once: each time
+ * takes its line away from the producer.
+ */
 static uint32_t
 drain(struct wi_dispatcher *dispatcher, struct wi_lane *lane)
 {
+	struct wi_ring *ring = wi_load_acquire(&lane->ring);                                /* E8 */
+	uint64_t tail = wi_load_acquire(&ring->tail.position);                              /* E1 */
 	struct wi_pool *pool = dispatcher->pool;
 	struct wi_lease *lease = &lane->lease[pool->cursor];
-	uint64_t began = dispatcher->now, step, furthest;
-	uint32_t unchecked = 0;
+	uint64_t began = dispatcher->now, furthest;
+	uint32_t checked;
 	struct batch batch;
 
+	if (tail == dispatcher->seen[lane->index])
+		return 0;
 	if (!wi_lease_take(lease, dispatcher->index + 1))                                   /* E6 */
 		return 0;
-	if (!begin_batch(dispatcher, lane, &batch)) {
+	if (!begin_batch(dispatcher, lane, ring, tail, &batch)) {
 		dispatcher->seen[lane->index] = batch.position;
 		wi_lease_give(lease);
 		return 0;
 	}
-	step = batch.ring->size / CURSOR_STEPS;
 	furthest = WI_MIN(batch.bound, batch.start + batch.ring->size / BATCH_FRACTION);
-	do {
-		uint64_t end = WI_MIN(furthest, batch.position + step);
-		uint32_t count = walk(dispatcher, &batch, end,
-		                      WI_MIN(batch.left, dispatcher->check_count));
-
-		batch.left -= count;
-		unchecked += count;
-		if (batch.position >= furthest || !batch.left)
+	checked = batch.left;
+	for (;;) {
+		walk(dispatcher, &batch, walk_end(dispatcher, &batch, furthest));
+		if (batch.position >= furthest || !batch.left || wi_load_relaxed(&pool->stop))
 			break;
 		if (WI_LIKELY(!dispatcher->owed))
 			move_cursor(pool, &batch);
-		if (unchecked >= dispatcher->check_count) {
-			if (time_is_over(dispatcher, began, unchecked))
+		if (checked - batch.left >= dispatcher->check_count) {
+			if (time_is_over(dispatcher, began, checked - batch.left))
 				break;
-			unchecked = 0;
+			checked = batch.left;
 		}
-	} while (!wi_load_relaxed(&pool->stop));
+	}
 	end_batch(dispatcher, &batch);
 	dispatcher->seen[lane->index] = batch.position;
 	wi_lease_give(lease);                                                               /* E6 */
@@ -298,13 +322,6 @@ drain(struct wi_dispatcher *dispatcher, struct wi_lane *lane)
 }
 
 /* -- which lanes to look at ------------------------------------------------- */
-
-static bool
-has_news(const struct wi_dispatcher *dispatcher, const struct wi_lane *lane)
-{
-	/* Not an edge: drain() loads it again under the lease. */
-	return wi_load_relaxed(&wi_load_acquire(&lane->ring)->tail.position) != dispatcher->seen[lane->index];
-}
 
 /*
  * A neighbour's lane is taken over when its events still wait where they waited at the
@@ -361,7 +378,7 @@ look_at_idle(struct wi_dispatcher *dispatcher, uint32_t looks)
 		dispatcher->next_idle_lane = l + 1;
 		if (is_busy(dispatcher, l))
 			continue;
-		if (!(is_mine(dispatcher, lane) ? has_news(dispatcher, lane) : may_take_over(dispatcher, lane)))
+		if (!is_mine(dispatcher, lane) && !may_take_over(dispatcher, lane))
 			continue;
 		count = drain(dispatcher, lane);
 		if (count) {
@@ -379,11 +396,10 @@ look_at_busy(struct wi_dispatcher *dispatcher)
 	uint32_t events = 0, kept = 0;
 
 	for (uint32_t i = 0; i < dispatcher->busy_count; i++) {
-		uint32_t l = dispatcher->busy[i], count = 0;
+		uint32_t l = dispatcher->busy[i], count;
 		struct wi_lane *lane = dispatcher->pool->lanes->lane[l];
 
-		if (has_news(dispatcher, lane))
-			count = drain(dispatcher, lane);
+		count = drain(dispatcher, lane);
 		dispatcher->quiet_count[l] = count ? 1 : dispatcher->quiet_count[l] + 1;
 		if (dispatcher->quiet_count[l] > QUIET_COUNT_MAX || !is_mine(dispatcher, lane))
 			dispatcher->quiet_count[l] = 0;         /* idle from now on */
@@ -427,7 +443,8 @@ wi_dispatch_overlooked(struct wi_dispatcher *dispatcher)
 	for (uint32_t l = 0; l < lane_count; l++) {
 		struct wi_lane *lane = pool->lanes->lane[l];
 
-		if (waits(pool, lane) && !wi_producer_inside(lane->producer))
+		if (waits(pool, lane) &&
+		    !(wi_load_acquire(&wi_load_acquire(&lane->ring)->tail.state) & WEIR_INSIDE_))
 			return true;
 	}
 	return false;

@@ -22,12 +22,6 @@ drain_lane(const struct wi_pool *pool, struct wi_lane *lane, uint64_t deadline, 
 	return true;
 }
 
-static bool
-is_onward(const struct wi_lane *lane)
-{
-	return lane->producer->kind == WI_PRODUCER_DISPATCHER;
-}
-
 /* One look at each lane in turn: a lane's target is its tail when its turn comes, never earlier than the call. */
 static bool
 drain_round(const struct wi_pool *pool, bool onward_only, uint64_t deadline, uint64_t *passed, bool *waited)
@@ -39,7 +33,7 @@ drain_round(const struct wi_pool *pool, bool onward_only, uint64_t deadline, uin
 	for (uint32_t l = 0; l < lane_count; l++) {
 		struct wi_lane *lane = pool->lanes->lane[l];
 
-		if (onward_only && !is_onward(lane))
+		if (onward_only && !lane->onward)
 			continue;
 		if (!drain_lane(pool, lane, deadline, passed, waited))
 			return false;

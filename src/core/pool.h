@@ -37,7 +37,6 @@ struct wi_dispatcher {
 	size_t tally_offset;            /* of its tally in every subscription */
 	uint32_t flags;                 /* topic_flags of the last event without the topic, */
 	uint32_t overhead;              /*   and what follows from them: see change_flags() */
-	uint32_t replayed;
 	uint64_t now;                   /* last reading of the monotonic clock */
 	uint64_t ticked;                /* when this dispatcher moved the bus's tick last */
 	uint32_t check_count;           /* events until the clock is read within a batch */

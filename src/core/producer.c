@@ -69,14 +69,20 @@ drained(const struct wi_lane *lane)
 	return true;
 }
 
+static int
+size_index(uint32_t ring_size)
+{
+	return __builtin_ctz(ring_size / WI_RING_SIZE_MIN);
+}
+
 static struct wi_lane *
-find_free_lane(struct wi_lanes *lanes, uint32_t ring_size, bool other_size)
+find_free_lane(struct wi_lanes *lanes, uint32_t ring_size, bool onward, bool other_size)
 {
 	for (uint32_t i = 0; i < lanes->count; i++) {
 		struct wi_lane *lane = lanes->lane[i];
 
-		if (lane->state == WI_LANE_CLOSED && (lane->ring->size != ring_size) == other_size &&
-		    drained(lane))
+		if (lane->state == WI_LANE_CLOSED && lane->onward == onward &&
+		    (lane->ring->size != ring_size) == other_size && drained(lane))
 			return lane;
 	}
 	return NULL;
@@ -86,22 +92,15 @@ find_free_lane(struct wi_lanes *lanes, uint32_t ring_size, bool other_size)
 static weir_status
 change_ring(struct wi_lane *lane, uint32_t ring_size)
 {
-	struct wi_ring *ring = NULL, **spare = NULL;
+	struct wi_ring **place = &lane->old_rings[size_index(ring_size)], *ring = *place;
 
-	for (size_t i = 0; i < WI_COUNT(lane->old_rings); i++) {
-		if (lane->old_rings[i] && lane->old_rings[i]->size == ring_size)
-			ring = lane->old_rings[i], lane->old_rings[i] = NULL;
-		if (!lane->old_rings[i])
-			spare = &lane->old_rings[i];
-	}
-	if (!spare)
-		return WEIR_ELIMIT;
 	if (!ring && !(ring = wi_ring_create(ring_size)))
 		return WEIR_ENOMEM;
+	*place = NULL;
 	ring->tail = lane->ring->tail;
 	for (int i = 0; i < WI_CURSOR_COUNT_MAX; i++)
 		ring->cursor[i].position = lane->ring->cursor[i].position;
-	*spare = lane->ring;
+	lane->old_rings[size_index(lane->ring->size)] = lane->ring;
 	wi_store_release(&lane->ring, ring);    /* E8 */
 	return WEIR_OK;
 }
@@ -130,7 +129,7 @@ unmap_producer(struct wi_producer *producer)
 }
 
 static struct wi_lane *
-create_lane(struct wi_lanes *lanes, uint32_t ring_size)
+create_lane(struct wi_lanes *lanes, uint32_t ring_size, bool onward)
 {
 	struct wi_lane *lane = wi_memory_lines(sizeof *lane);
 
@@ -142,6 +141,7 @@ create_lane(struct wi_lanes *lanes, uint32_t ring_size)
 		return NULL;
 	}
 	lane->index = lanes->count;
+	lane->onward = onward;
 	lane->ring->tail.position = FIRST_POSITION;
 	for (uint32_t i = 0; i < wi_load_relaxed(&lanes->cursor_count); i++) {
 		lane->ring->cursor[i].position = FIRST_POSITION;
@@ -163,13 +163,14 @@ destroy_lane(struct wi_lane *lane)
 static weir_status
 get_lane(struct wi_lanes *lanes, uint32_t ring_size, enum wi_producer_kind kind, struct wi_lane **ret_lane)
 {
-	struct wi_lane *lane = find_free_lane(lanes, ring_size, false);
-	bool room = kind == WI_PRODUCER_DISPATCHER ? lanes->internal_count < WI_PRODUCER_INTERNAL_MAX
+	bool onward = kind == WI_PRODUCER_DISPATCHER;
+	struct wi_lane *lane = find_free_lane(lanes, ring_size, onward, false);
+	bool room = onward ? lanes->internal_count < WI_PRODUCER_INTERNAL_MAX
 	                                           : lanes->user_count < lanes->user_count_max;
 
 	if (!lane && room)
-		lane = create_lane(lanes, ring_size);
-	else if (!lane && (lane = find_free_lane(lanes, ring_size, true))) {
+		lane = create_lane(lanes, ring_size, onward);
+	else if (!lane && (lane = find_free_lane(lanes, ring_size, onward, true))) {
 		weir_status status = change_ring(lane, ring_size);
 
 		if (status != WEIR_OK)

@@ -70,7 +70,6 @@ struct wi_producer {
 	weir_producer_counts counts;    /* all but attempted, committed and bytes, which follow from hot */
 	unsigned char *scratch;         /* where reservations lie while the bus is disabled */
 	uint64_t scratch_size, scratch_used, scratch_last;
-	uint64_t trimmed;               /* where the record after the one trimmed last begins */
 	uint32_t scratch_count;
 	struct wi_producer *thread_next;
 	uint64_t thread_bus;            /* serial of the bus, for a thread's own */
@@ -88,7 +87,8 @@ struct wi_lane {
 	uint32_t source;
 	uint64_t first_sequence;        /* of the producer that has it */
 	char name[32];
-	struct wi_ring *old_rings[3];   /* of other sizes: a dispatcher may still look at their tails */
+	bool onward;                    /* a dispatcher's own; never given to a user */
+	struct wi_ring *old_rings[WI_RING_SIZES];       /* one of each size: a dispatcher may still look at it */
 	struct wi_lease lease[WI_CURSOR_COUNT_MAX];
 };
 

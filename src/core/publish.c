@@ -65,7 +65,8 @@ show(struct wi_producer *producer, uint64_t end, uint64_t count)
 {
 	struct weir_tail_ *tail = tail_of(producer);
 
-	weir_store_pair_(&tail->position, end, tail->count + count);        /* E1; E3 */
+	wi_store_release(&tail->position, end);                             /* E1; E3 */
+	wi_store_relaxed(&tail->count, tail->count + count);
 	if (producer->fences)
 		wi_fence_full();
 	wi_fence_local();
@@ -300,28 +301,70 @@ wi_publish_count_full(struct wi_producer *producer)
 
 /* -- reserve, trim, commit, abort ------------------------------------------- */
 
-/* One reservation more, up to `end`. Ends the call. */
+static uint64_t
+header_of(const weir_event *event)
+{
+	return weir_header_(event->size, event->topic_flags);
+}
+
+/* One reservation more, which takes so much of the ring. Ends the call. */
 static weir_status
-open_one(struct wi_producer *producer, uint64_t end)
+open_one(struct wi_producer *producer, const weir_event *event, uint64_t taken)
 {
 	struct weir_tail_ *tail = tail_of(producer);
 	uint64_t before = tail->state & ~(uint64_t)WEIR_INSIDE_;
 
-	weir_store_pair_(&tail->open_position, end, (before | WEIR_OPEN_) + WEIR_ONE_);
+	wi_store_relaxed(&tail->header, header_of(event));
+	wi_store_release(&tail->state,                                      /* E5 */
+	                 (before | WEIR_OPEN_) + WEIR_ONE_ + (taken << WEIR_TAKEN_SHIFT_));
 	return WEIR_OK;
+}
+
+/* Where open reservations end. */
+static uint64_t
+open_end(const struct wi_producer *producer)
+{
+	return producer->hot.tail->position + WEIR_TAKEN_(producer->hot.tail->state);
+}
+
+/* What the header in the tail says of the record reserved last. */
+static weir_event
+last_reserved(const struct wi_producer *producer)
+{
+	weir_event event;
+
+	memcpy(&event, &producer->hot.tail->header, sizeof producer->hot.tail->header);
+	event.time = 0;
+	return event;
+}
+
+/* As weir_is_written_(), for any record. */
+static bool
+is_written(struct wi_producer *producer)
+{
+	weir_event last = last_reserved(producer);
+	uint64_t start = open_end(producer) - wi_record_length(&last);
+
+	return producer->scratch_count ||
+	       *(volatile uint64_t *)weir_record_(&producer->hot, start) == producer->hot.tail->header;
 }
 
 /* While the bus is disabled, what would be accepted lies beside the ring and is thrown away. */
 static weir_status
-reserve_scratch(struct wi_producer *producer, const struct entry *entry, uint64_t position, void **ret_data)
+reserve_scratch(struct wi_producer *producer, const struct entry *entry, void **ret_data)
 {
+	weir_event *event;
+
 	if (entry->need > producer->scratch_size - producer->scratch_used)
 		return refuse(producer, &producer->counts.refused_full, WEIR_EFULL);
-	*ret_data = write_at(producer->scratch + producer->scratch_used, entry) + 1;
+	event = write_at(producer->scratch + producer->scratch_used, entry);
+	*ret_data = event + 1;
 	producer->scratch_last = producer->scratch_used;
 	producer->scratch_used += entry->need;
 	producer->scratch_count++;
-	return open_one(producer, position);
+	/* Who disables may not have come to it yet: until these are committed nothing goes into the ring. */
+	wi_store_relaxed(&producer->hot.limit, 0u);
+	return open_one(producer, event, 0);
 }
 
 weir_status
@@ -329,7 +372,8 @@ weir_reserve_slow_(weir_producer *handle, weir_topic topic, const weir_attribute
                    uint32_t size, void **ret_data)
 {
 	struct wi_producer *producer = full(handle);
-	uint64_t *counter, position;
+	weir_event *event;
+	uint64_t *counter;
 	struct entry entry;
 	weir_status status;
 
@@ -340,15 +384,19 @@ weir_reserve_slow_(weir_producer *handle, weir_topic topic, const weir_attribute
 		counter = &producer->counts.refused_invalid;
 		status = WEIR_EINVAL;
 	}
+	if (status == WEIR_OK && (handle->tail->state & WEIR_OPEN_) && !is_written(producer)) {
+		counter = &producer->counts.refused_busy;
+		status = WEIR_EBUSY;
+	}
 	if (status != WEIR_OK)
 		return refuse(producer, counter, status);
-	position = handle->tail->state & WEIR_OPEN_ ? handle->tail->open_position : handle->tail->position;
 	if (disabled(producer) || producer->scratch_count)
-		return reserve_scratch(producer, &entry, position, ret_data);
-	if (!fits(producer, position + entry.need))
+		return reserve_scratch(producer, &entry, ret_data);
+	if (!fits(producer, open_end(producer) + entry.need))
 		return refuse(producer, &producer->counts.refused_full, WEIR_EFULL);
-	*ret_data = write_in_ring(producer, position, &entry) + 1;
-	return open_one(producer, position + entry.need);
+	event = write_in_ring(producer, open_end(producer), &entry);
+	*ret_data = event + 1;
+	return open_one(producer, event, entry.need);
 }
 
 /* As weir_commit() begins: false if nothing is open, or somebody is inside. */
@@ -365,24 +413,9 @@ enter_open(struct wi_producer *producer)
 	return true;
 }
 
-/* Where the last reserved record begins. Remembers it: after trimming one after the other, one step each. */
+/* Makes the event smaller and moves what follows its payload. What it takes then. */
 static uint64_t
-last_reserved(struct wi_producer *producer)
-{
-	const struct weir_producer *hot = &producer->hot;
-	uint64_t tail = wi_load_relaxed(&hot->tail->position), next, position;
-
-	position = producer->trimmed > tail && producer->trimmed < hot->tail->open_position ? producer->trimmed : tail;
-	for (;;) {
-		next = position + wi_record_length((const weir_event *)(hot->bytes + (position & hot->mask)));
-		if (next == hot->tail->open_position)
-			return position;
-		position = next;
-	}
-}
-
-static void
-trim_event(weir_event *event, uint32_t size, uint64_t *ret_need)
+trim_event(weir_event *event, uint32_t size)
 {
 	struct entry entry = { .size = size, .topic_flags = event->topic_flags, .time = event->time };
 	weir_trace trace;
@@ -390,33 +423,30 @@ trim_event(weir_event *event, uint32_t size, uint64_t *ret_need)
 	weir_event_key(event, &entry.key);
 	if (weir_event_trace(event))
 		entry.trace = memcpy(&trace, weir_event_trace(event), sizeof trace);
-	*ret_need = wi_record_need(size, entry.topic_flags);
 	write_at((unsigned char *)event, &entry);
+	return wi_record_length(event);
 }
 
 void
 weir_trim(weir_producer *handle, uint32_t size)
 {
 	struct wi_producer *producer = full(handle);
-	uint64_t last, need;
-	weir_event *event;
+	weir_event last, *event;
+	uint64_t taken;
 
 	if (!enter_open(producer))
 		return;
-	if (producer->scratch_count) {
-		event = (weir_event *)(producer->scratch + producer->scratch_last);
-		if (size < event->size) {
-			trim_event(event, size, &need);
-			producer->scratch_used = producer->scratch_last + need;
-		}
-	} else {
-		last = last_reserved(producer);
-		event = (weir_event *)(handle->bytes + (last & handle->mask));
-		if (size < event->size) {
-			trim_event(event, size, &need);
-			wi_store_relaxed(&handle->tail->open_position, last + need);
-		}
-		producer->trimmed = handle->tail->open_position;
+	last = last_reserved(producer);
+	taken = wi_record_length(&last);
+	event = (weir_event *)(producer->scratch_count ? producer->scratch + producer->scratch_last
+	                       : (unsigned char *)weir_record_(handle, open_end(producer) - taken));
+	if (size < last.size && is_written(producer)) {
+		taken -= trim_event(event, size);
+		handle->tail->header = header_of(event);
+		if (producer->scratch_count)
+			producer->scratch_used -= taken;
+		else
+			handle->tail->state -= taken << WEIR_TAKEN_SHIFT_;
 	}
 	leave(producer, WEIR_OK);
 }
@@ -425,9 +455,8 @@ weir_trim(weir_producer *handle, uint32_t size)
 static weir_status
 drop_reservations(struct wi_producer *producer, uint64_t *counter, weir_status status)
 {
-	wi_add_own(counter, tail_of(producer)->state / WEIR_ONE_);
+	wi_add_own(counter, WEIR_COUNT_(tail_of(producer)->state));
 	producer->scratch_used = producer->scratch_count = 0;
-	producer->trimmed = 0;
 	wi_store_release(&tail_of(producer)->state, 0u);                    /* E5 */
 	return status;
 }
@@ -443,7 +472,9 @@ weir_commit_slow_(weir_producer *handle)
 		return drop_reservations(producer, &producer->counts.refused_closed, WEIR_ECLOSED);
 	if (disabled(producer) || producer->scratch_count)
 		return drop_reservations(producer, &producer->counts.discarded, WEIR_OK);
-	return show(producer, handle->tail->open_position, handle->tail->state / WEIR_ONE_);
+	if (!is_written(producer))
+		return leave(producer, WEIR_EBUSY);
+	return show(producer, open_end(producer), WEIR_COUNT_(handle->tail->state));
 }
 
 weir_status

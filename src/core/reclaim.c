@@ -67,6 +67,7 @@ is_pinned(const struct wi_pool *pool, uint64_t birth, uint64_t death)
 
 /* -- the steps -------------------------------------------------------------- */
 
+/* With the control lock. */
 static void
 take_marked(struct wi_reclaimer *reclaimer)
 {
@@ -75,7 +76,7 @@ take_marked(struct wi_reclaimer *reclaimer)
 	for (; subscription; subscription = next) {
 		next = subscription->ending_next;
 		subscription->ending_next = reclaimer->leaving;
-		subscription->stage = WI_STAGE_MARKED;
+		subscription->stage = WI_STAGE_MARKED;  /* with the control lock: after weir_subscribe() */
 		reclaimer->leaving = subscription;
 	}
 }
@@ -207,8 +208,8 @@ wi_reclaimer_step(struct wi_reclaimer *reclaimer)
 {
 	bool fenced;
 
-	take_marked(reclaimer);
 	pthread_mutex_lock(reclaimer->control);
+	take_marked(reclaimer);
 	remove_marked(reclaimer);
 	take_retired(reclaimer);
 	pthread_mutex_unlock(reclaimer->control);

@@ -37,6 +37,7 @@ enum {
 	WI_CURSOR_COUNT_MAX = 16,
 	WI_RING_SIZE_MIN = 4096,
 	WI_RING_SIZE_DEFAULT = 256 * 1024,
+	WI_RING_SIZES = 19,             /* powers of two from the least to the most */
 };
 #define WI_RING_SIZE_MAX (1u << 30)
 

@@ -33,6 +33,14 @@ create_list(uint32_t count, uint64_t version)
 	return list;
 }
 
+/* All its subscriptions are there. */
+static struct wi_list *
+complete(struct wi_list *list)
+{
+	list->single = list->count == 1 ? list->subscription[0] : NULL;
+	return list;
+}
+
 static uint32_t
 position_in(const struct wi_list *list, const struct wi_subscription *subscription)
 {
@@ -133,7 +141,7 @@ list_with(struct change *change, const struct wi_list *old, struct wi_list **ret
 	list->subscription[from] = change->subscription;
 	for (; old && from < old->count; from++)
 		list->subscription[from + 1] = old->subscription[from];
-	*ret_list = list;
+	*ret_list = complete(list);
 	return true;
 }
 
@@ -150,6 +158,7 @@ list_without(struct change *change, const struct wi_list *old, struct wi_list **
 		memcpy(list->subscription, old->subscription, at * sizeof *list->subscription);
 		memcpy(list->subscription + at, old->subscription + at + 1,
 		       (old->count - at - 1) * sizeof *list->subscription);
+		complete(list);
 	}
 	*ret_list = list;
 	return true;
@@ -390,6 +399,7 @@ wi_routes_topic_added(struct wi_routes *routes, uint32_t topic, const char *name
 	if (!list)
 		return WEIR_ENOMEM;
 	collect(name, first, list->subscription, count);
+	complete(list);
 	chunk = routes->table->chunk[c];
 	if (!chunk) {
 		chunk = wi_memory_take(sizeof *chunk);

@@ -51,6 +51,7 @@ struct wi_list {
 	uint32_t reference_drops;
 	uint32_t references;            /* entries of the current table that name it */
 	uint32_t count;
+	struct wi_subscription *single; /* the subscription, where there is just one */
 	struct wi_subscription *subscription[];
 };
 

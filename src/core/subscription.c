@@ -136,6 +136,13 @@ wi_tally_failed(struct wi_tally *tally, int code)
 }
 
 void
+wi_tally_failed_batch(struct wi_tally *tally, int code)
+{
+	wi_add_own(&tally->failed_batches, 1);
+	count_code(tally->failure_code, tally->failure_count, code, 1);
+}
+
+void
 wi_subscription_counts_add(weir_subscription_counts *sum, const weir_subscription_counts *more)
 {
 	sum->due += more->due;

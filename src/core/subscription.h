@@ -106,6 +106,7 @@ void wi_subscription_retire(struct wi_subscription *subscription);
 bool wi_subscription_before(const struct wi_subscription *a, const struct wi_subscription *b);
 
 void wi_tally_failed(struct wi_tally *tally, int code);
+void wi_tally_failed_batch(struct wi_tally *tally, int code);
 
 /* Adds what all dispatchers counted; codes that do not fit go to the last slot. */
 void wi_subscription_sum(const struct wi_subscription *subscription, weir_subscription_counts *sum);

@@ -96,6 +96,8 @@ weir_bus_open_(uint32_t abi, const weir_bus_options *given, const weir_pool_opti
 	weir_bus_options options;
 	weir_pool_options pool;
 
+	if (wi_bus_parent_had_one())
+		return WEIR_EFORKED;
 	if (abi != WEIR_ABI_ || !ret_bus || !wi_options_take(&options, sizeof options, given) ||
 	    !wi_options_take(&pool, sizeof pool, given_pool) || !bus_options_allowed(&options) ||
 	    !pool_options_allowed(&pool))
@@ -191,6 +193,7 @@ weir_status
 weir_topic_open(weir_bus *bus, const char *name, weir_topic *ret_topic)
 {
 	weir_status status;
+	uint32_t id;
 
 	if (!bus || !name || !ret_topic)
 		return WEIR_EINVAL;
@@ -199,8 +202,10 @@ weir_topic_open(weir_bus *bus, const char *name, weir_topic *ret_topic)
 	if (!wi_name_valid(name))
 		return WEIR_EINVAL;
 	pthread_mutex_lock(&bus->control);
-	status = find_or_make_topic(bus, name, &ret_topic->id);
+	status = find_or_make_topic(bus, name, &id);
 	pthread_mutex_unlock(&bus->control);
+	if (status == WEIR_OK)
+		ret_topic->id = id;
 	return status;
 }
 
@@ -269,17 +274,21 @@ insert_subscription(weir_bus *bus, struct wi_subscription *subscription, uint32_
 	}
 	if (status != WEIR_OK)
 		return status;
+	/* Live before it is in a table: its handler may be called, and end it, before we return. */
 	wi_subscription_start(subscription, flags);
-	status = wi_routes_insert(&pool->routes, subscription, &bus->topics);
-	if (status != WEIR_OK) {
-		wi_subscription_retire(subscription);
-		return status;
-	}
 	pool->free = subscription->next;
 	subscription->next = pool->subscriptions;
 	pool->subscriptions = subscription;
 	subscription->stage = WI_STAGE_LIVE;
-	return WEIR_OK;
+	status = wi_routes_insert(&pool->routes, subscription, &bus->topics);
+	if (status != WEIR_OK) {
+		wi_subscription_retire(subscription);
+		pool->subscriptions = subscription->next;
+		subscription->next = pool->free;
+		pool->free = subscription;
+		subscription->stage = WI_STAGE_FREE;
+	}
+	return status;
 }
 
 static weir_status
