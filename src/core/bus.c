@@ -16,6 +16,7 @@
 enum { GUARD_SIZE = 4096, SUBSCRIPTIONS_SHOWN_MAX = 4096 };
 
 static uint64_t last_serial;
+static uint32_t open_count;     /* buses of this process */
 
 /* -- messages --------------------------------------------------------------- */
 
@@ -118,9 +119,10 @@ fini(weir_bus *bus)
 	wi_memory_unmap(bus->guard, GUARD_SIZE);
 	pthread_mutex_destroy(&bus->control);
 	wi_memory_give(bus);
+	wi_sub(&open_count, 1u);
 }
 
-/* A page of the process, from its first bus on, that a forked child finds empty. */
+/* A page of the process, from its first bus on, that a forked child finds empty; and beside it open_count. */
 static uint64_t *process_guard;
 static pthread_mutex_t process_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -129,7 +131,7 @@ wi_bus_parent_had_one(void)
 {
 	const uint64_t *guard = wi_load_acquire(&process_guard);
 
-	return guard && *guard != WI_BUS_MAGIC;
+	return guard && *guard != WI_BUS_MAGIC && wi_load_relaxed(&open_count);
 }
 
 static bool
@@ -138,10 +140,11 @@ guard_process(void)
 	uint64_t *guard;
 
 	pthread_mutex_lock(&process_lock);
-	guard = process_guard;
-	if (!guard && (guard = wi_memory_map(GUARD_SIZE, WI_MAP_WIPED_IN_CHILD))) {
+	guard = process_guard ? process_guard : wi_memory_map(GUARD_SIZE, WI_MAP_WIPED_IN_CHILD);
+	if (guard) {
 		*guard = WI_BUS_MAGIC;
 		wi_store_release(&process_guard, guard);
+		wi_add(&open_count, 1u);
 	}
 	pthread_mutex_unlock(&process_lock);
 	return guard != NULL;
@@ -150,11 +153,13 @@ guard_process(void)
 weir_status
 wi_bus_open(const weir_bus_options *options, const weir_pool_options *pool_options, weir_bus **ret_bus)
 {
-	weir_bus *bus = guard_process() ? wi_memory_lines(sizeof *bus) : NULL;
+	weir_bus *bus = wi_memory_lines(sizeof *bus);
 	weir_status status;
 
-	if (!bus)
+	if (!bus || !guard_process()) {
+		wi_memory_give(bus);
 		return WEIR_ENOMEM;
+	}
 	status = init(bus, options);
 	if (status == WEIR_OK)
 		status = wi_pool_create(bus, pool_options, &bus->lanes, &bus->dispatcher_total, wi_bus_tell,

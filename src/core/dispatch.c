@@ -125,17 +125,17 @@ deliver_to_list(struct wi_dispatcher *dispatcher, const struct wi_list *list, co
 }
 
 /*
- * The event carries other things than the one before it: how long its extensions are, and how many
- * events its handlers' events will have been caused by.
+ * The event carries other things than the one before it: how long its extensions are, and what its
+ * handlers' events inherit: hops, and a trace, for which every event that has one comes here.
  */
 static WI_COLD void
-change_flags(struct wi_dispatcher *dispatcher, uint32_t topic_flags)
+change_flags(struct wi_dispatcher *dispatcher, const weir_event *event)
 {
-	uint32_t hops = (topic_flags & WEIR_HOPS_MASK_) >> WEIR_HOPS_SHIFT_;
+	const weir_trace *trace = weir_event_trace(event);
 
-	dispatcher->flags = topic_flags >> WEIR_HOPS_SHIFT_;
-	dispatcher->overhead = (uint32_t)wi_record_overhead(topic_flags);
-	wi_publish_set_hops(dispatcher->producer, hops + 1, dispatcher->pool->hop_count_max);
+	dispatcher->flags = trace ? UINT32_MAX : event->topic_flags >> WEIR_HOPS_SHIFT_;
+	dispatcher->overhead = (uint32_t)wi_record_overhead(event->topic_flags);
+	wi_publish_inherit(dispatcher->producer, weir_event_hops(event) + 1, trace);
 }
 
 static WI_COLD void
@@ -186,7 +186,7 @@ walk(struct wi_dispatcher *dispatcher, struct batch *batch, uint64_t end)
 		struct wi_list *list = wi_table_find(table, topic_flags & WEIR_TOPIC_MASK_);
 
 		if (WI_UNLIKELY(topic_flags >> WEIR_HOPS_SHIFT_ != dispatcher->flags))
-			change_flags(dispatcher, topic_flags);
+			change_flags(dispatcher, event);
 		record += wi_record_round(event->size, dispatcher->overhead);
 		dispatcher->delivery.sequence = ++sequence;
 		if (WI_LIKELY(list && list->single && !(topic_flags & WEIR_REPLAYED_)))
@@ -256,6 +256,8 @@ end_batch(struct wi_dispatcher *dispatcher, struct batch *batch)
 
 	if (WI_UNLIKELY(dispatcher->owed != NULL))
 		end_batches(dispatcher);
+	if (WI_UNLIKELY(dispatcher->flags == UINT32_MAX))
+		wi_publish_inherit(dispatcher->producer, 1, NULL);      /* the trace's event goes */
 	wi_store_release(&dispatcher->in, NULL);                                            /* E7 */
 	lease->position = batch->position;
 	wi_store_relaxed(&lease->sequence, batch->lane->first_sequence + batch->sequence);

@@ -132,7 +132,7 @@ topic_exists(struct wi_producer *producer, weir_topic topic)
 	if (topic.id - WEIR_TOPIC_FIRST_ < producer->hot.topic_count)
 		return true;
 	count = wi_load_acquire(&producer->lanes->topics->count) - (WEIR_TOPIC_FIRST_ - 1);     /* E8 */
-	if (!producer->hops_exceeded)
+	if (!producer->hops_exceeded && !producer->inherited_trace)
 		producer->hot.topic_count = count;
 	return topic.id - WEIR_TOPIC_FIRST_ < count;
 }
@@ -174,10 +174,10 @@ check(struct wi_producer *producer, weir_topic topic, const weir_attributes *att
 	if (attributes) {
 		entry->topic_flags |= attributes->flags & WEIR_ATTRIBUTE_KEY ? WEIR_KEY_ : 0;
 		entry->topic_flags |= attributes->flags & WEIR_ATTRIBUTE_REPLAYED ? WEIR_REPLAYED_ : 0;
-		entry->topic_flags |= attributes->trace ? WEIR_TRACE_ : 0;
 		entry->key = attributes->key;
-		entry->trace = attributes->trace;
 	}
+	entry->trace = attributes && attributes->trace ? attributes->trace : producer->inherited_trace;
+	entry->topic_flags |= entry->trace ? WEIR_TRACE_ : 0;
 	if (attributes && attributes->flags & WEIR_ATTRIBUTE_TIME) {
 		entry->time = attributes->time;
 	} else {
@@ -500,14 +500,15 @@ weir_abort(weir_producer *handle)
 		drop_reservations(producer, &producer->counts.aborted, WEIR_OK);
 }
 
-/* -- hops ------------------------------------------------------------------- */
+/* -- what is inherited ------------------------------------------------------ */
 
 void
-wi_publish_set_hops(struct wi_producer *producer, uint32_t hops, uint32_t hop_count_max)
+wi_publish_inherit(struct wi_producer *producer, uint32_t hops, const weir_trace *trace)
 {
-	producer->hops_exceeded = hops > hop_count_max;
+	producer->hops_exceeded = hops > producer->lanes->hop_count_max;
+	producer->inherited_trace = trace;
 	producer->hot.inherit = WI_MIN(hops, WEIR_HOPS_MASK_ >> WEIR_HOPS_SHIFT_) << WEIR_HOPS_SHIFT_;
-	/* The fast path then knows no topic; the slow one says why. */
-	if (producer->hops_exceeded)
+	/* The fast path then knows no topic, and the slow one does the rest. */
+	if (producer->hops_exceeded || trace)
 		producer->hot.topic_count = 0;
 }

@@ -15,7 +15,10 @@ weir_status wi_publish_try(struct wi_producer *producer, weir_topic topic,
 /* The refusal of a publish_wait that has given up. */
 void wi_publish_count_full(struct wi_producer *producer);
 
-/* What a dispatcher's producer passes on: events are caused by one with so many hops. */
-void wi_publish_set_hops(struct wi_producer *producer, uint32_t hops, uint32_t hop_count_max);
+/*
+ * What a dispatcher's producer passes on: events are caused by one with one hop less, and
+ * carry its trace (NULL: none), which must stay until the next call.
+ */
+void wi_publish_inherit(struct wi_producer *producer, uint32_t hops, const weir_trace *trace);
 
 #endif
