@@ -280,7 +280,7 @@ WEIR_INLINE_ weir_status
 weir_reserve(weir_producer *producer, weir_topic topic, const weir_attributes *attributes,
              uint32_t size, void **ret_data)
 {
-	uint64_t position, end, state, header;
+	uint64_t position, end, state, open = 0, header;
 	struct weir_tail_ *tail;
 	weir_status status;
 	void *slow = NULL;  /* not *ret_data, whose address must not escape */
@@ -290,14 +290,22 @@ weir_reserve(weir_producer *producer, weir_topic topic, const weir_attributes *a
 	state = __atomic_load_n(&tail->state, __ATOMIC_RELAXED);
 	if (WEIR_UNLIKELY_(state & WEIR_INSIDE_))
 		return weir_refused_(producer);
-	__atomic_store_n(&tail->state, state | WEIR_INSIDE_, __ATOMIC_RELAXED);
+	/*
+	 * A branch, not arithmetic: so the processor does not wait for this load, which waits for the
+	 * last commit's store, before it knows what to store.
+	 */
+	if (WEIR_UNLIKELY_(state)) {
+		open = state;
+		__asm__ __volatile__("");
+	}
+	__atomic_store_n(&tail->state, open | WEIR_INSIDE_, __ATOMIC_RELAXED);
 	WEIR_COMPILER_BARRIER_();
-	position = tail->position + WEIR_TAKEN_(state);
+	position = tail->position + WEIR_TAKEN_(open);
 	end = position + weir_need_(size);
 	if (WEIR_UNLIKELY_(end > __atomic_load_n(&producer->limit, __ATOMIC_RELAXED) ||
 	                   size > producer->size_max || attributes || !ret_data ||
 	                   topic.id - WEIR_TOPIC_FIRST_ >= producer->topic_count ||
-	                   (state && !weir_is_written_(producer, tail, position)))) {
+	                   (open && !weir_is_written_(producer, tail, position)))) {
 		status = weir_reserve_slow_(producer, topic, attributes, size, ret_data ? &slow : NULL);
 		if (status != WEIR_OK)
 			return status;
@@ -306,7 +314,7 @@ weir_reserve(weir_producer *producer, weir_topic topic, const weir_attributes *a
 	}
 	header = weir_header_(size, topic.id | producer->inherit);
 	__atomic_store_n(&tail->header, header, __ATOMIC_RELAXED);
-	__atomic_store_n(&tail->state, (state | WEIR_OPEN_) + WEIR_ONE_ + ((end - position) << WEIR_TAKEN_SHIFT_),
+	__atomic_store_n(&tail->state, (open | WEIR_OPEN_) + WEIR_ONE_ + (weir_need_(size) << WEIR_TAKEN_SHIFT_),
 	                 __ATOMIC_RELEASE);
 	WEIR_COMPILER_BARRIER_();
 	*ret_data = weir_write_header_(producer, position, header);

@@ -21,6 +21,13 @@ static bool own_key_made;
 /* Not 0: a limit of 0 is below every position where a record may end. */
 enum { FIRST_POSITION = WI_RECORD_ALIGN };
 
+/*
+ * Where the producer lies in its page. Not at its beginning, where the tail lies in the
+ * ring's: processors compare the low 12 bits of a load's address with those of stores that have not
+ * left yet, and a load of the producer would wait for each store to the tail.
+ */
+enum { PRODUCER_OFFSET = 1024 };
+
 weir_status
 wi_lanes_init(struct wi_lanes *lanes, uint32_t user_count_max)
 {
@@ -110,13 +117,15 @@ map_producer(uint32_t ring_size)
 {
 	size_t scratch = (size_t)ring_size + wi_ring_payload_max(ring_size);
 	size_t size = WI_PRODUCER_PAGE + scratch;
-	struct wi_producer *producer = wi_memory_map(size, WI_MAP_WIPED_IN_CHILD);
+	unsigned char *mapping = wi_memory_map(size, WI_MAP_WIPED_IN_CHILD);
+	struct wi_producer *producer;
 
-	static_assert(sizeof *producer <= WI_PRODUCER_PAGE, "the producer fits its page");
-	if (!producer)
+	static_assert(PRODUCER_OFFSET + sizeof *producer <= WI_PRODUCER_PAGE, "the producer fits its page");
+	if (!mapping)
 		return NULL;
+	producer = (struct wi_producer *)(mapping + PRODUCER_OFFSET);
 	producer->mapping_size = size;
-	producer->scratch = (unsigned char *)producer + WI_PRODUCER_PAGE;
+	producer->scratch = mapping + WI_PRODUCER_PAGE;
 	producer->scratch_size = scratch;
 	return producer;
 }
@@ -125,7 +134,7 @@ static void
 unmap_producer(struct wi_producer *producer)
 {
 	if (producer)
-		wi_memory_unmap(producer, producer->mapping_size);
+		wi_memory_unmap((unsigned char *)producer - PRODUCER_OFFSET, producer->mapping_size);
 }
 
 static struct wi_lane *

@@ -40,9 +40,9 @@ weir_status_text(weir_status status)
 		"this process is a fork of the bus's owner",
 		"a system, library or network call failed",
 	};
-	int index = -(int)status;
+	unsigned index = 0u - (unsigned)status;
 
-	return index >= 0 && index < (int)WI_COUNT(text) ? text[index] : "unknown status";
+	return index < WI_COUNT(text) ? text[index] : "unknown status";
 }
 
 #define TEXT_(x) #x
