@@ -11,7 +11,7 @@
  * Publishing, and what each step pairs with (docs/ordering.md):
  *   state = INSIDE    the closer waits for it (E5); a signal handler that interrupts sees it
  *   position, limit   one compare; a closed, disabled or forked bus, a full ring and a bus whose
- *                     publishers must fence all show as a limit that is used up (E4, E5)
+ *                     publishers must fence all show as a limit that is used up (E5)
  *   record            at bytes + (position & mask), contiguous
  *   tail              the record is visible to dispatchers (E1)
  *   parked            somebody may sleep: wake (E3); only a compiler barrier before, the sleeper
@@ -62,8 +62,8 @@
 /*
  * What a producer writes beside its records, in 32 bytes of one line of the ring.
  *
- * A publish of one event is three runs of stores: here, the record from its
- * beginning to its end, here again. Stores leave in order, and while the record's line
+ * weir_publish() is three runs of stores: here, the record from its beginning to
+ * its end, here again; reserving in place is five. Stores leave in order, and while the record's line
  * is on its way from a dispatcher's processor, how many further lines can be asked
  * for depends on the runs that wait: one run more, to another line, to other 32 bytes of the same
  * line, or back to the beginning of the record, costs a third of the throughput
@@ -74,7 +74,7 @@ struct weir_tail_ {
 	uint64_t position;          /* dispatchers may read up to here */
 	uint64_t count;             /* records committed */
 	uint64_t state;             /* 0: idle */
-	uint64_t header;            /* first 8 bytes of the record reserved last */
+	uint64_t header;            /* first 8 bytes of the record reserved last, for weir_trim() */
 };
 
 /*
@@ -189,16 +189,10 @@ weir_header_(uint32_t size, uint32_t topic_flags)
 #endif
 }
 
-WEIR_HELPER_ uint64_t *
-weir_record_(weir_producer *producer, uint64_t position)
-{
-	return (uint64_t *)(producer->bytes + (position & producer->mask));
-}
-
 WEIR_HELPER_ void *
 weir_write_header_(weir_producer *producer, uint64_t position, uint64_t header)
 {
-	uint64_t *record = weir_record_(producer, position);
+	uint64_t *record = (uint64_t *)(producer->bytes + (position & producer->mask));
 	uint64_t time = __atomic_load_n(producer->clock, __ATOMIC_RELAXED);
 
 	if (WEIR_UNLIKELY_(time == WEIR_CLOCK_READ_))
@@ -208,32 +202,13 @@ weir_write_header_(weir_producer *producer, uint64_t position, uint64_t header)
 	return record + 2;
 }
 
-/*
- * Whether the record reserved last, which ends at `end`, has its header. It has not when a signal
- * handler has interrupted weir_reserve() between the state and the header, and then nothing
- * may be built on it. 0 also where it carries extensions: the slow path looks closer.
- */
-WEIR_HELPER_ int
-weir_is_written_(weir_producer *producer, const struct weir_tail_ *tail, uint64_t end)
-{
-	uint64_t header = tail->header;
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	uint32_t size = (uint32_t)header, topic_flags = (uint32_t)(header >> 32);
-#else
-	uint32_t size = (uint32_t)(header >> 32), topic_flags = (uint32_t)header;
-#endif
-
-	return !(topic_flags & (WEIR_KEY_ | WEIR_TRACE_)) &&
-	       *(volatile uint64_t *)weir_record_(producer, end - weir_need_(size)) == header;
-}
-
 /* Shows records to dispatchers. Still inside: who closes must not free what is read here. */
 WEIR_HELPER_ void
 weir_show_(weir_producer *producer, struct weir_tail_ *tail, uint64_t end, uint64_t count)
 {
 	WEIR_COMPILER_BARRIER_();
-	__atomic_store_n(&tail->position, end, __ATOMIC_RELEASE);               /* E1; E3 */
 	__atomic_store_n(&tail->count, count, __ATOMIC_RELAXED);
+	__atomic_store_n(&tail->position, end, __ATOMIC_RELEASE);               /* E1; E3 */
 	WEIR_COMPILER_BARRIER_();
 	if (WEIR_UNLIKELY_(__atomic_load_n(producer->parked, __ATOMIC_RELAXED) & 1))
 		weir_wake_(producer);
@@ -304,8 +279,7 @@ weir_reserve(weir_producer *producer, weir_topic topic, const weir_attributes *a
 	end = position + weir_need_(size);
 	if (WEIR_UNLIKELY_(end > __atomic_load_n(&producer->limit, __ATOMIC_RELAXED) ||
 	                   size > producer->size_max || attributes || !ret_data ||
-	                   topic.id - WEIR_TOPIC_FIRST_ >= producer->topic_count ||
-	                   (open && !weir_is_written_(producer, tail, position)))) {
+	                   topic.id - WEIR_TOPIC_FIRST_ >= producer->topic_count)) {
 		status = weir_reserve_slow_(producer, topic, attributes, size, ret_data ? &slow : NULL);
 		if (status != WEIR_OK)
 			return status;
@@ -313,11 +287,11 @@ weir_reserve(weir_producer *producer, weir_topic topic, const weir_attributes *a
 		return WEIR_OK;
 	}
 	header = weir_header_(size, topic.id | producer->inherit);
+	*ret_data = weir_write_header_(producer, position, header);
+	WEIR_COMPILER_BARRIER_();
 	__atomic_store_n(&tail->header, header, __ATOMIC_RELAXED);
 	__atomic_store_n(&tail->state, (open | WEIR_OPEN_) + WEIR_ONE_ + (weir_need_(size) << WEIR_TAKEN_SHIFT_),
-	                 __ATOMIC_RELEASE);
-	WEIR_COMPILER_BARRIER_();
-	*ret_data = weir_write_header_(producer, position, header);
+	                 __ATOMIC_RELEASE);                                     /* E5 */
 	return WEIR_OK;
 }
 
@@ -335,8 +309,7 @@ weir_commit(weir_producer *producer)
 	__atomic_store_n(&tail->state, state | WEIR_INSIDE_, __ATOMIC_RELAXED);
 	WEIR_COMPILER_BARRIER_();
 	end = tail->position + WEIR_TAKEN_(state);
-	if (WEIR_UNLIKELY_(end > __atomic_load_n(&producer->limit, __ATOMIC_RELAXED) ||
-	                   !weir_is_written_(producer, tail, end)))
+	if (WEIR_UNLIKELY_(end > __atomic_load_n(&producer->limit, __ATOMIC_RELAXED)))
 		return weir_commit_slow_(producer);
 	weir_show_(producer, tail, end, tail->count + WEIR_COUNT_(state));
 	return WEIR_OK;

@@ -133,7 +133,9 @@ typedef enum weir_clock {
 
 typedef enum weir_fence {
 	WEIR_FENCE_AUTO = 0,      /* membarrier where it works: dispatchers pay, publishers do not */
-	WEIR_FENCE_PUBLISHER      /* every publish has a full fence: no interrupts on other cores */
+	/* Every publish has a full fence: no interrupts on other cores. Ending a subscription then waits
+	 * for the batches that are under way, also for one that another handler holds up. */
+	WEIR_FENCE_PUBLISHER
 } weir_fence;
 
 typedef struct weir_bus_options {
@@ -163,7 +165,8 @@ WEIR_API weir_status weir_bus_open(const weir_bus_options *options,
 
 typedef struct weir_close_report {
 	size_t size;
-	uint64_t delivered;     /* events finished (handled or skipped) since the call began, by every pool */
+	uint64_t delivered;     /* events finished (handled or skipped) since the call began, by every pool;
+	                         * in whole batches where a handler did not return */
 	uint64_t undelivered;   /* committed events not so finished; for a pool's close: by that pool */
 } weir_close_report;
 

@@ -227,6 +227,7 @@ wi_bus_close(weir_bus *bus, uint64_t deadline, weir_close_report *report)
 	drained = wi_lanes_shut(&bus->lanes, WI_GATE_CLOSED, false, deadline) && wi_drain(bus->pool, deadline);
 	wi_lanes_shut(&bus->lanes, WI_GATE_CLOSED, true, deadline);
 	stopped = wi_pool_stop(bus->pool, drained ? UINT64_MAX : wi_clock_deadline(100 * WI_MILLISECOND));
+	wi_store_release(&bus->reclaimer.unread, stopped);
 	end_subscriptions(bus, stopped);
 	wi_keeper_stop(bus);
 	wi_lanes_sum(&bus->lanes, &producers);

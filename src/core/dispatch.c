@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef PP_
-#define PP_ 64
-#endif
 /* dispatch.c - see dispatch.h. */
 #define _LGPL_SOURCE
 #include "core/dispatch.h"
@@ -22,7 +19,7 @@ enum {
 	IDLE_LOOKS_LOADED = 32,         /*   and after a pass that was long anyway */
 	LOADED_COUNT = 256,
 	DENSE_NS = 500,                /* events closer together than this: the ring is busy */
-	POLITE_PAUSES = PP_,
+	POLITE_PAUSES = 64,
 };
 #define TICK_NS (10 * WI_MICROSECOND)
 
@@ -38,10 +35,10 @@ pin_table(struct wi_dispatcher *dispatcher)
 {
 	struct wi_table **current = &dispatcher->pool->routes.table;
 
-	if (WI_LIKELY(wi_load_acquire(current) == dispatcher->table))
+	if (WI_LIKELY(wi_load_acquire(current) == dispatcher->table))   /* E9 */
 		return;
 	urcu_mb_read_lock();
-	dispatcher->table = rcu_dereference(*current);
+	dispatcher->table = wi_load_acquire(current);                   /* E9 */
 	wi_store_release(&dispatcher->pinned, dispatcher->table->part.birth);
 	urcu_mb_read_unlock();
 }
@@ -231,15 +228,16 @@ begin_batch(struct wi_dispatcher *dispatcher, struct wi_lane *lane, struct wi_ri
 
 	*batch = (struct batch){ .lane = lane, .ring = ring, .bound = tail,
 		                 .start = lease->position, .position = lease->position,
-		                 .sequence = lease->sequence - lane->first_sequence, .left = pool->batch_count_max };
+		                 .left = pool->batch_count_max };
 	/* Somebody else may have been here since the tail was loaded. */
 	if (batch->bound <= batch->position)
 		return false;
+	batch->sequence = lease->sequence - wi_load_relaxed(&lane->first_sequence);
 	wi_store_relaxed(&dispatcher->boundary, dispatcher->boundary + 1);
 	if (WI_UNLIKELY(pool->wake->publisher_fences || wi_load_relaxed(&pool->wake->heavy_fence_failed)))
 		wi_fence_full();        /* E7: who waits for us waits for the end of a batch */
 	pin_table(dispatcher);                                                              /* E9 */
-	dispatcher->delivery.source = lane->source;
+	dispatcher->delivery.source = wi_load_relaxed(&lane->source);
 	if (WI_UNLIKELY(lease->last_holder != dispatcher->index + 1)) {
 		if (lease->last_holder)
 			wi_add_own(&dispatcher->steals, 1);
@@ -260,7 +258,7 @@ end_batch(struct wi_dispatcher *dispatcher, struct batch *batch)
 		wi_publish_inherit(dispatcher->producer, 1, NULL);      /* the trace's event goes */
 	wi_store_release(&dispatcher->in, NULL);                                            /* E7 */
 	lease->position = batch->position;
-	wi_store_relaxed(&lease->sequence, batch->lane->first_sequence + batch->sequence);
+	wi_store_relaxed(&lease->sequence, wi_load_relaxed(&batch->lane->first_sequence) + batch->sequence);
 	wi_add_own(&dispatcher->batches, 1);
 	move_cursor(pool, batch);
 	wi_store_release(&dispatcher->boundary, dispatcher->boundary + 1);

@@ -272,8 +272,8 @@ open_locked(struct wi_lanes *lanes, const weir_producer_options *options, enum w
 	}
 	init_producer(producer, lanes, lane, kind);
 	lane->producer = producer;
-	lane->source = ++lanes->last_source;
-	lane->first_sequence = producer->first_sequence;
+	wi_store_relaxed(&lane->source, ++lanes->last_source);
+	wi_store_relaxed(&lane->first_sequence, producer->first_sequence);
 	lane->state = WI_LANE_OPEN;
 	snprintf(lane->name, sizeof lane->name, "%s", options->name ? options->name : "");
 	add_lane(lanes, lane, kind);
@@ -453,6 +453,28 @@ wi_producer_of_thread(const struct wi_lanes *lanes)
 	return producer;
 }
 
+/* This thread's own of buses that are gone: nobody else can close them. */
+static void
+close_own_orphans(void)
+{
+	struct wi_producer **at = &own_producers;
+
+	while (*at) {
+		struct wi_producer *producer = *at;
+		bool orphan;
+
+		pthread_mutex_lock(&lock);
+		orphan = !wi_producer_in_child(producer) && !producer->lanes;
+		pthread_mutex_unlock(&lock);
+		if (!orphan) {
+			at = &producer->thread_next;
+			continue;
+		}
+		*at = producer->thread_next;
+		wi_producer_close(producer);
+	}
+}
+
 weir_status
 wi_producer_open_for_thread(struct wi_lanes *lanes, struct wi_producer **ret_producer)
 {
@@ -463,6 +485,8 @@ wi_producer_open_for_thread(struct wi_lanes *lanes, struct wi_producer **ret_pro
 	pthread_once(&own_once, make_own_key);
 	if (!own_key_made)
 		return WEIR_ENOMEM;
+	close_own_orphans();
+	pthread_setspecific(own_key, own_producers);
 	status = wi_producer_open(lanes, &options, WI_PRODUCER_THREAD, &producer);
 	if (status != WEIR_OK)
 		return status;

@@ -134,7 +134,7 @@ weir_status wi_producer_open_for_thread(struct wi_lanes *lanes, struct wi_produc
 /*
  * Shuts the gates of all producers (but those of dispatchers, unless `all`), for `why`, and of
  * those that open later. On return no publish that passed before is still inside. False: the deadline
- * came first, or the heavy fence failed and somebody may be inside.
+ * came first. Where the heavy fence fails, a millisecond has to do for what publishers have stored.
  */
 bool wi_lanes_shut(struct wi_lanes *lanes, uint32_t why, bool all, uint64_t deadline);
 void wi_lanes_unshut(struct wi_lanes *lanes, uint32_t why);

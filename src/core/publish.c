@@ -65,8 +65,8 @@ show(struct wi_producer *producer, uint64_t end, uint64_t count)
 {
 	struct weir_tail_ *tail = tail_of(producer);
 
-	wi_store_release(&tail->position, end);                             /* E1; E3 */
 	wi_store_relaxed(&tail->count, tail->count + count);
+	wi_store_release(&tail->position, end);                             /* E1; E3 */
 	if (producer->fences)
 		wi_fence_full();
 	wi_fence_local();
@@ -90,7 +90,7 @@ weir_refuse_(weir_producer *handle)
 	if (wi_producer_inside(producer))
 		WI_ASSERT(producer->inside_thread == (uint32_t)syscall(SYS_gettid));
 #endif
-	wi_add_own(&producer->counts.refused_busy, 1);
+	wi_add(&producer->counts.refused_busy, 1u);     /* outside: a signal handler may do the same in between */
 	return WEIR_EBUSY;
 }
 
@@ -296,7 +296,7 @@ wi_publish_try(struct wi_producer *producer, weir_topic topic, const weir_attrib
 void
 wi_publish_count_full(struct wi_producer *producer)
 {
-	wi_add_own(&producer->counts.refused_full, 1);
+	wi_add(&producer->counts.refused_full, 1u);     /* outside, as above */
 }
 
 /* -- reserve, trim, commit, abort ------------------------------------------- */
@@ -338,17 +338,6 @@ last_reserved(const struct wi_producer *producer)
 	return event;
 }
 
-/* As weir_is_written_(), for any record. */
-static bool
-is_written(struct wi_producer *producer)
-{
-	weir_event last = last_reserved(producer);
-	uint64_t start = open_end(producer) - wi_record_length(&last);
-
-	return producer->scratch_count ||
-	       *(volatile uint64_t *)weir_record_(&producer->hot, start) == producer->hot.tail->header;
-}
-
 /* While the bus is disabled, what would be accepted lies beside the ring and is thrown away. */
 static weir_status
 reserve_scratch(struct wi_producer *producer, const struct entry *entry, void **ret_data)
@@ -383,10 +372,6 @@ weir_reserve_slow_(weir_producer *handle, weir_topic topic, const weir_attribute
 	if (status == WEIR_OK && !ret_data) {
 		counter = &producer->counts.refused_invalid;
 		status = WEIR_EINVAL;
-	}
-	if (status == WEIR_OK && (handle->tail->state & WEIR_OPEN_) && !is_written(producer)) {
-		counter = &producer->counts.refused_busy;
-		status = WEIR_EBUSY;
 	}
 	if (status != WEIR_OK)
 		return refuse(producer, counter, status);
@@ -439,8 +424,8 @@ weir_trim(weir_producer *handle, uint32_t size)
 	last = last_reserved(producer);
 	taken = wi_record_length(&last);
 	event = (weir_event *)(producer->scratch_count ? producer->scratch + producer->scratch_last
-	                       : (unsigned char *)weir_record_(handle, open_end(producer) - taken));
-	if (size < last.size && is_written(producer)) {
+	                       : handle->bytes + ((open_end(producer) - taken) & handle->mask));
+	if (size < last.size) {
 		taken -= trim_event(event, size);
 		handle->tail->header = header_of(event);
 		if (producer->scratch_count)
@@ -472,8 +457,6 @@ weir_commit_slow_(weir_producer *handle)
 		return drop_reservations(producer, &producer->counts.refused_closed, WEIR_ECLOSED);
 	if (disabled(producer) || producer->scratch_count)
 		return drop_reservations(producer, &producer->counts.discarded, WEIR_OK);
-	if (!is_written(producer))
-		return leave(producer, WEIR_EBUSY);
 	return show(producer, open_end(producer), WEIR_COUNT_(handle->tail->state));
 }
 

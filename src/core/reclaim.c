@@ -100,7 +100,9 @@ remove_marked(struct wi_reclaimer *reclaimer)
 	for (subscription = reclaimer->leaving; subscription; subscription = subscription->ending_next) {
 		struct wi_pool *pool = subscription->pool;
 
-		if (subscription->stage != WI_STAGE_MARKED ||
+		if (subscription->stage != WI_STAGE_MARKED)
+			continue;
+		if (!wi_load_acquire(&reclaimer->unread) &&
 		    wi_routes_remove(&pool->routes, subscription) != WEIR_OK)
 			continue;
 		unlink_from_pool(subscription);
@@ -158,8 +160,10 @@ release_removed(struct wi_reclaimer *reclaimer, bool fenced)
 			subscription->released(subscription->context);
 			wi_context_leave();
 		}
+		pthread_mutex_lock(reclaimer->control);         /* who sums looks at stages */
 		subscription->stage = WI_STAGE_RELEASED;
 		wi_subscription_retire(subscription);
+		pthread_mutex_unlock(reclaimer->control);
 	}
 }
 

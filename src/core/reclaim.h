@@ -29,6 +29,7 @@ struct wi_reclaimer {
 	struct wi_subscription *leaving;        /* by ending_next; only the stepping thread */
 	struct wi_part *retired;                /* of pool's routes; only the stepping thread */
 	struct wi_pool *pool;
+	bool unread;                            /* all dispatchers are gone: no table without them is needed */
 	weir_subscription_counts gone;          /* of subscriptions that are free again; control lock */
 };
 

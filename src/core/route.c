@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* route.c - see route.h. */
-#define _LGPL_SOURCE
 #include "core/route.h"
 
 #include <string.h>
-#include <urcu/urcu-mb.h>
 
 #include "base/memory.h"
 #include "core/pattern.h"
@@ -253,7 +251,7 @@ change_publish(struct change *change)
 	struct wi_list *list;
 
 	memset(routes->recent, 0, sizeof routes->recent);
-	rcu_set_pointer(&routes->table, change->table);         /* E9 */
+	wi_store_release(&routes->table, change->table);        /* E9 */
 	for (list = change->touched; list; list = list->touched_next) {
 		list->references -= list->reference_drops;
 		if (list->references == 0)

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* bars_speed.c - rows that compare the time for an event with the yardstick's of the same round. */
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "bars.h"
+#include "load.h"
+#include "yardstick.h"
+
+enum { SIZE = 48, WARM = 10000 };
+
+/* A bus for each round: a dispatcher that spins must not share the yardstick's processor. */
+static double
+weir_ns(enum load_way way, uint64_t events)
+{
+	struct rig *rig = rig_open(NULL);
+	double seconds;
+
+	if (!rig)
+		return -1;
+	seconds = load_timed(rig, LOAD_COPY, SIZE, WARM);
+	if (seconds > 0)
+		seconds = load_timed(rig, way, SIZE, events);
+	return rig_close(rig) && seconds > 0 ? seconds * 1e9 / (double)events : -1;
+}
+
+static bool
+against_yardstick(struct bar_run *run, const struct bar *bar)
+{
+	enum load_way way = (enum load_way)bar->parameter;
+	uint32_t per_commit = way == LOAD_BATCH_16 ? 16 : way == LOAD_BATCH_256 ? 256 : 1;
+	struct bar_round round;
+
+	do {
+		uint64_t events;
+
+		round.line_before = yardstick_line_ns();
+		events = yardstick_events(round.line_before);
+		round.raw[0] = yardstick_event_ns(SIZE, per_commit, events);
+		round.raw[1] = weir_ns(way, events);
+		round.raw[2] = yardstick_event_ns(SIZE, per_commit, events);
+		round.raw[3] = 0;
+		round.line_after = yardstick_line_ns();
+		if (round.raw[1] <= 0)
+			return false;
+		round.value = round.raw[1] / ((round.raw[0] + round.raw[2]) / 2);
+	} while (bar_round(run, &round));
+	return true;
+}
+
+/* -- several producers on one processor ------------------------------------- */
+
+enum { PRODUCERS = 3 };
+
+struct crowd {
+	struct rig *rig;
+	pthread_barrier_t barrier;
+	uint64_t each, begun;
+};
+
+/* What one producer writes: events numbered from 0. */
+static void *
+produce(void *argument)
+{
+	struct crowd *crowd = argument;
+	weir_producer *producer;
+	bool ok = !rig_failed(weir_producer_open(crowd->rig->bus, NULL, &producer),
+	                      "weir_producer_open");
+
+	machine_pin(machine_producer_cpu());
+	if (pthread_barrier_wait(&crowd->barrier) == PTHREAD_BARRIER_SERIAL_THREAD)
+		crowd->begun = machine_ns();
+	if (!ok)
+		return NULL;
+	ok = load_shared(producer, crowd->rig, crowd->each);
+	weir_producer_close(producer);
+	return ok ? crowd : NULL;
+}
+
+static double
+crowd_run(struct crowd *crowd, uint32_t producers)
+{
+	pthread_t threads[PRODUCERS];
+	bool ok = true;
+	void *done;
+
+	pthread_barrier_init(&crowd->barrier, NULL, producers);
+	for (uint32_t i = 0; i < producers; i++) {
+		rig_expect(crowd->rig, crowd->each);
+		if (pthread_create(&threads[i], NULL, produce, crowd))
+			abort();        /* the others wait at the barrier for ever */
+	}
+	for (uint32_t i = 0; i < producers; i++) {
+		pthread_join(threads[i], &done);
+		ok = ok && done;
+	}
+	ok = ok && rig_settle(crowd->rig);
+	pthread_barrier_destroy(&crowd->barrier);
+	return ok ? (double)(machine_ns() - crowd->begun) : -1;
+}
+
+/* Millions of events a second. */
+static double
+rate(uint32_t producers, uint64_t events)
+{
+	struct crowd crowd = { .rig = rig_open(NULL), .each = events / producers };
+	double ns;
+
+	if (!crowd.rig)
+		return -1;
+	ns = load_timed(crowd.rig, LOAD_COPY, SIZE, WARM);
+	if (ns > 0)
+		ns = crowd_run(&crowd, producers);
+	return rig_close(crowd.rig) && ns > 0 ? (double)(crowd.each * producers) * 1e3 / ns : -1;
+}
+
+static bool
+three_producers(struct bar_run *run, const struct bar *bar)
+{
+	struct bar_round round;
+
+	(void)bar;
+	do {
+		uint64_t events;
+
+		round.line_before = yardstick_line_ns();
+		events = 2 * yardstick_events(round.line_before);
+		round.raw[0] = rate(1, events);
+		round.raw[1] = rate(PRODUCERS, events);
+		round.raw[2] = rate(1, events);
+		round.raw[3] = 0;
+		round.line_after = yardstick_line_ns();
+		if (round.raw[0] <= 0 || round.raw[1] <= 0 || round.raw[2] <= 0)
+			return false;
+		round.value = round.raw[1] / ((round.raw[0] + round.raw[2]) / 2);
+	} while (bar_round(run, &round));
+	return true;
+}
+
+#define AGAINST { "yardstick_ns_before", "weir_ns", "yardstick_ns_after", NULL }
+
+const struct bar bars_speed[] = {
+	{ .name = "in-place", .what = "in place, one event a commit", .unit = "x yardstick",
+	  .limit = 1.5, .raw = AGAINST, .run = against_yardstick, .parameter = LOAD_IN_PLACE },
+	{ .name = "copy", .what = "weir_publish copying", .unit = "x yardstick",
+	  .limit = 2.2, .raw = AGAINST, .run = against_yardstick, .parameter = LOAD_COPY },
+	{ .name = "batch-16", .what = "in place, 16 events a commit", .unit = "x yardstick",
+	  .limit = 1.7, .raw = AGAINST, .run = against_yardstick, .parameter = LOAD_BATCH_16 },
+	{ .name = "batch-256", .what = "in place, 256 events a commit", .unit = "x yardstick",
+	  .limit = 1.7, .raw = AGAINST, .run = against_yardstick, .parameter = LOAD_BATCH_256 },
+	{ .name = "producers-3", .what = "3 producers on one processor", .unit = "x 1 producer",
+	  .limit = 0.8, .at_least = true, .run = three_producers,
+	  .raw = { "1_producer_M/s_before", "3_producers_M/s", "1_producer_M/s_after", NULL } },
+	{ 0 },
+};

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* machine.c - see machine.h. */
+#include "machine.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <time.h>
+
+static cpu_set_t allowed;
+static int cpus[2];
+
+int
+machine_begin(void)
+{
+	int found = 0;
+
+	if (sched_getaffinity(0, sizeof allowed, &allowed)) {
+		perror("sched_getaffinity");
+		return 0;
+	}
+	for (int cpu = 0; cpu < CPU_SETSIZE && found < 2; cpu++)
+		if (CPU_ISSET(cpu, &allowed))
+			cpus[found++] = cpu;
+	if (found < 2)
+		fprintf(stderr, "two processors are needed, this process may use %d\n", found);
+	return found == 2;
+}
+
+int
+machine_producer_cpu(void)
+{
+	return cpus[0];
+}
+
+int
+machine_dispatcher_cpu(void)
+{
+	return cpus[1];
+}
+
+void
+machine_pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof set, &set))
+		perror("sched_setaffinity");
+}
+
+void
+machine_unpin(void)
+{
+	if (sched_setaffinity(0, sizeof allowed, &allowed))
+		perror("sched_setaffinity");
+}
+
+uint64_t
+machine_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+void
+machine_sleep_ns(uint64_t ns)
+{
+	struct timespec t = { (time_t)(ns / 1000000000u), (long)(ns % 1000000000u) };
+
+	while (nanosleep(&t, &t))
+		;
+}
+
+/* Against the system's clock over 20 ms, once. */
+double
+machine_ns_per_tick(void)
+{
+	static double known;
+	uint64_t ns, ticks;
+
+	if (known)
+		return known;
+	ns = machine_ns();
+	ticks = machine_ticks();
+	while (machine_ns() - ns < 20000000)
+		;
+	ticks = machine_ticks() - ticks;
+	known = (double)(machine_ns() - ns) / (double)ticks;
+	return known;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * yardstick.h - what this machine can do at this moment, to stand beside a measurement of weir.
+ *
+ * A bare ring with one producer and one consumer: records of variable length
+ * written in place, a look-up of the topic in a table, one handler called
+ * through a pointer. No isolation, no accounting, no wake-up, inlined publish.
+ * The class is the number of records for which the tail is stored once.
+ *
+ * weir does more for an event, so weir's ns / the yardstick's ns near 1 means
+ * that routing, isolation and accounting are nearly free. Virtual machines move
+ * between processors within seconds (one-way line times of 28 to 300 ns were seen on
+ * the same guest): compare only figures of one round.
+ */
+#ifndef BENCH_YARDSTICK_H
+#define BENCH_YARDSTICK_H
+
+#include <stdint.h>
+
+/* One-way time of a cache line between the two processors. */
+double yardstick_line_ns(void);
+
+/*
+ * Least time for an event over the polling pauses 0, 16 and 64. per_commit: 1 or more.
+ * Pins the calling thread to the producer's processor. Exits when events were lost.
+ */
+double yardstick_event_ns(uint32_t payload, uint32_t per_commit, uint64_t events);
+
+/* How many events make a run of about 25 ms when a line takes line_ns. */
+uint64_t yardstick_events(double line_ns);
+
+#endif

@@ -1,0 +1,375 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# test_run.sh - `weir run` from outside: what it prints, counts and exits with. TAP on stdout.
+#
+# usage: test_run.sh WEIR JSON_GET SAMPLE
+
+set -u
+weir=$1 json_get=$2 sample=$3
+dir=$(mktemp -d) || exit 99
+trap 'rm -rf "$dir"' EXIT
+count=0
+
+# check NAME COMMAND...: one test, ok if the command succeeds.
+check()
+{
+	name=$1
+	shift
+	count=$((count + 1))
+	if "$@"; then
+		echo "ok $count - $name"
+	else
+		echo "not ok $count - $name"
+		sed 's/^/# out: /' "$dir/out" | head -n 30
+		sed 's/^/# err: /' "$dir/err" | head -n 30
+	fi
+}
+
+skip()
+{
+	count=$((count + 1))
+	echo "ok $count - $1 # SKIP $2"
+}
+
+# run ARGUMENT...: the tool; leaves $dir/out, $dir/err and $code.
+run()
+{
+	"$weir" run "$@" >"$dir/out" 2>"$dir/err" </dev/null
+	code=$?
+}
+
+# run_on TEXT ARGUMENT...: the same with TEXT (printf's escapes) as standard input.
+run_on()
+{
+	text=$1
+	shift
+	printf '%b' "$text" >"$dir/in"
+	"$weir" run "$@" >"$dir/out" 2>"$dir/err" <"$dir/in"
+	code=$?
+}
+
+get() { "$json_get" "$@" <"$dir/out"; }
+is() { [ "$(get "$1")" = "$2" ]; }
+exits() { [ "$code" -eq "$1" ]; }
+says() { grep -qF -- "$1" "$dir/err"; }
+shows() { grep -qE -- "$1" "$dir/out"; }
+silent() { [ ! -s "$dir/err" ]; }
+no_output() { [ ! -s "$dir/out" ]; }
+
+# -- the sample ----------------------------------------------------------------
+
+lines=$(wc -l <"$sample")
+run "$sample"
+check "the sample is dispatched" exits 0
+check "nothing on standard error" silent
+check "the table ends with the books" shows '^  0 bad lines, lost 0$'
+check "one subscription, all ok" shows '^ +3,294 +3,294 +0 +0  > +count$'
+check "the topics, most frequent first" shows '^ +1,598 +48.5 %  file.after.update$'
+
+run --json "$sample"
+check "--json: exit status" exits 0
+check "--json: one line" [ "$(wc -l <"$dir/out")" -eq 1 ]
+check "--json: lines" is read/lines "$lines"
+check "--json: bytes" is read/bytes "$(wc -c <"$sample")"
+check "--json: events" is dispatch/events "$lines"
+check "--json: due" is subscriptions/0/due "$lines"
+check "--json: ok" is subscriptions/0/ok "$lines"
+check "--json: lost" is lost 0
+check "--json: first topic" is topics/0/topic file.after.update
+check "--json: its events" is topics/0/events "$(grep -c '"file.after.update"' "$sample")"
+check "--json: no fifth topic" is topics/4 -
+
+run --json --repeat 7 --producers 3 --dispatchers 2 "$sample"
+check "repeat, producers, dispatchers: events" is dispatch/events $((7 * lines))
+check "repeat, producers, dispatchers: ok" is subscriptions/0/ok $((7 * lines))
+check "repeat, producers, dispatchers: lost" is lost 0
+
+for wait in adaptive spin park; do
+	run --json --wait $wait --batch 16 --ring-size 4k --repeat 3 "$sample"
+	check "--wait $wait: ok" is subscriptions/0/ok $((3 * lines))
+	check "--wait $wait: lost" is lost 0
+done
+
+# -- handlers ------------------------------------------------------------------
+
+run --json --on 'file.after.*=count' --on 'file.>=count' --on 'commit.after.create=fail:5' "$sample"
+check "handlers: exit status is 0 though events failed" exits 0
+check "handlers: by pattern *" is subscriptions/0/due "$(grep -c '"file.after' "$sample")"
+check "handlers: by pattern >" is subscriptions/1/due "$(grep -c '"file.after' "$sample")"
+check "handlers: by name" is subscriptions/2/due "$(grep -c '"commit.after.create"' "$sample")"
+check "handlers: each fifth failed" is subscriptions/2/failed $(($(grep -c '"commit.after.create"' "$sample") / 5))
+check "handlers: failures by code" is subscriptions/2/failures/0/code 1
+check "handlers: lost" is lost 0
+
+run --on 'file.after.delete=print' "$sample"
+deletes=$(grep -c '"file.after.delete"' "$sample")
+check "print: a line for each event" [ "$(wc -l <"$dir/out")" -eq "$deletes" ]
+check "print: the table is on standard error" says "lost 0"
+get topic data/repo data/path data/commit >"$dir/printed"
+grep '"file.after.delete"' "$sample" >"$dir/out"
+get topic data/repo data/path data/commit >"$dir/expected"
+check "print: the same events in the same order" cmp -s "$dir/printed" "$dir/expected"
+
+run_on '{"topic":"a.b","time":"2009-02-06T01:06:44.5+01:00","key":18446744073709551615,"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","data":{ "x" : 0.1 }}' --on '>=print' -
+printf '%s\n' '{"topic":"a.b","time":"2009-02-06T00:06:44.500000000Z","key":18446744073709551615,"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","data":{"x":0.1},"source":N,"sequence":1}' >"$dir/expected"
+same_event() { sed 's/"source":[0-9]*/"source":N/' "$dir/out" | cmp -s - "$dir/expected"; }
+check "print: every part arrives as it was written" same_event
+cp "$dir/out" "$dir/in"
+"$weir" run --on '>=print' - <"$dir/in" >"$dir/out" 2>"$dir/err"
+check "print: its output can be read again" same_event
+
+run --json --on '>=print' --producers 3 --dispatchers 2 --repeat 3 "$sample"
+head -n -1 "$dir/out" >"$dir/printed"
+check "print and --json: the report is the last line" [ "$(tail -n 1 "$dir/out" | "$json_get" lost)" = 0 ]
+check "print from several threads: whole lines" [ "$("$json_get" topic <"$dir/printed" | grep -c '^[a-z]*\.after\.[a-z]*$')" -eq $((3 * lines)) ]
+"$json_get" source sequence <"$dir/printed" >"$dir/sequences"
+check "one source for each producer" [ "$(cut -f 1 "$dir/sequences" | sort -u | wc -l)" -eq 3 ]
+in_order() { awk '$2 != last[$1] + 1 { exit 1 } { last[$1] = $2 }' "$dir/sequences"; }
+check "each source in order, without a gap" in_order
+key_in_one_place()
+{
+	sed 's/.*"key":\([0-9]*\).*"source":\([0-9]*\).*/\1 \2/' "$dir/printed" | sort -u >"$dir/pairs"
+	[ "$(wc -l <"$dir/pairs")" -eq "$(cut -d ' ' -f 1 "$dir/pairs" | sort -u | wc -l)" ]
+}
+check "a key is always published by the same producer" key_in_one_place
+
+run_on '{"topic":"a"}\n{"topic":"a"}\n{"topic":"a"}\n{"topic":"a"}\n' --on '>=print' --producers 2 -
+check "without keys the producers take turns" [ "$(get source | sort | uniq -c | awk '{ printf "%s ", $1 }')" = "2 2 " ]
+
+run_on '{"topic":"a"}\n{"topic":"b"}\n' --on 'a=count'
+check "what nobody wants is told" shows '^ +1 matched no pattern$'
+
+i=0
+while [ $i -lt 25 ]; do
+	printf '{"topic":"t%d"}\n' $i
+	i=$((i + 1))
+done >"$dir/many"
+run "$dir/many"
+check "20 topics are shown" [ "$(grep -c '4.0 %  t[0-9]*$' "$dir/out")" -eq 20 ]
+check "the others are counted" shows '^ +5 +20.0 %  in 5 more topics'
+run --all "$dir/many"
+check "--all shows all" [ "$(grep -c '4.0 %  t[0-9]*$' "$dir/out")" -eq 25 ]
+
+# -- a full ring ---------------------------------------------------------------
+
+run --json --ring-size 4k --on '>=sleep:20us' --producers 2 "$sample"
+check "a full ring: producers wait" [ "$(get dispatch/full_waits)" -gt 0 ]
+check "a full ring: for a time" [ "$(get dispatch/full_wait_seconds)" != 0 ]
+check "a full ring: all arrives" is subscriptions/0/ok "$lines"
+check "a full ring: lost" is lost 0
+
+# -- bad lines -----------------------------------------------------------------
+
+long=$(printf '%0300d' 0)
+run_on '\0357\0273\0277{"topic":"a"}\r
+\n  \t
+{"topic":"a","data":
+[]
+{"topic":"a b"}
+{"topic":"a..b"}
+{"topic":"weir.x"}
+{"topic":"*"}
+{"topic":"'"$long"'"}
+{"topic":""}
+{"topic":"a","topic":"b"}
+{"topic":"a\0000b"}
+{"topic":"\0377"}
+{"topic":"a\\u0000"}
+{"topic":"a","key":-1}
+{"topic":"a","time":"noon"}
+{"topic":"a","traceparent":"00-00000000000000000000000000000000-b7ad6b7169203331-01"}
+{"topic":"a","other":{}}
+\0033[31mred
+{"topic":"a\\nb"}
+{"topic":"a"}' --json
+check "bad lines: exit status is 0" exits 0
+check "bad lines: counted" is read/bad 17
+check "bad lines: empty ones are not bad" is read/empty 2
+check "bad lines: the others went on" is dispatch/events 3
+check "bad lines: each is counted once" is read/lines 22
+check "bad lines: lost" is lost 0
+bad() { check "bad line $1: $2" grep -q "^weir run: standard input: line $1: .*$2" "$dir/err"; }
+bad 4 'not JSON'
+bad 5 'not a JSON object'
+bad 6 'topic "a b" is not allowed'
+bad 7 'topic "a..b" is not allowed'
+bad 8 'topic "weir.x" is not allowed'
+bad 9 'topic "\*" is not allowed'
+bad 10 'at most 255 bytes'
+bad 11 'topic "" is not allowed'
+bad 12 'duplicate'
+bad 13 'NUL byte at column 12'
+bad 14 'decode'
+bad 15 'NUL'
+bad 16 '"key"'
+bad 17 '"time"'
+bad 18 '"traceparent"'
+bad 20 'not JSON'
+bad 21 'topic "a?b" is not allowed'
+check "bad lines: 17 messages, nothing else" [ "$(wc -l <"$dir/err")" -eq 17 ]
+control_free() { ! LC_ALL=C grep -q "$(printf '[\001-\010\013-\037\177-\377]')" "$dir/err"; }
+check "bad lines: no control bytes in the messages" control_free
+
+i=0
+while [ $i -lt 30 ]; do
+	echo x
+	i=$((i + 1))
+done >"$dir/bad"
+echo '{"topic":"a"}' >>"$dir/bad"
+run --json "$dir/bad"
+check "many bad lines: 20 are shown" [ "$(grep -c ': line ' "$dir/err")" -eq 20 ]
+check "many bad lines: and the rest is mentioned once" [ "$(grep -c 'only counted' "$dir/err")" -eq 1 ]
+check "many bad lines: all are counted" is read/bad 30
+run_on 'x\ny\n'
+check "only bad lines: exit status is 1" exits 1
+check "only bad lines: the table says it" shows '2 bad lines'
+run_on ''
+check "no lines: exit status is 0" exits 0
+check "no lines: lost 0" shows '0 bad lines, lost 0'
+
+run_on '{"topic":"a"}\nx\ny\n' --strict --on '>=print'
+check "--strict: exit status is 1" exits 1
+check "--strict: the first bad line is told" says 'line 2: '
+check "--strict: and no other" [ "$(grep -c ': line ' "$dir/err")" -eq 1 ]
+check "--strict: nothing was published" no_output
+run --strict "$sample"
+check "--strict: a good file is dispatched" exits 0
+
+run_on '{"topic":"a"}\n{"topic":"a","data":"'"$long"'"}\n{"topic":"a"}' --json --max-line 100
+check "--max-line: told by number" says 'line 2: longer than 100 bytes'
+check "--max-line: the others went on" is dispatch/events 2
+{ printf '{"topic":"a","data":"'; head -c 3000000 /dev/zero | tr '\0' x; printf '"}\n{"topic":"a"}\n'; } >"$dir/long"
+run --json "$dir/long"
+check "a payload too big for the ring: told" says 'line 1: "data" has 3000002 bytes'
+check "a payload too big for the ring: the others went on" is dispatch/events 1
+run --json --ring-size 16m "$dir/long"
+check "a larger ring takes it" is dispatch/events 2
+check "a larger ring takes all of it" is dispatch/payload_bytes 3000002
+
+# -- usage and files -----------------------------------------------------------
+
+usage()
+{
+	name=$1
+	message=$2
+	shift 2
+	run "$@"
+	check "usage: $name: exit status is 64" exits 64
+	check "usage: $name: says so" says "$message"
+	check "usage: $name: nothing on standard output" no_output
+}
+usage 'unknown option' "unrecognized option '--frob'" --frob "$sample"
+usage 'handler' "is not one of count, print" --on '>=frob' "$sample"
+usage 'handler without pattern' 'must be PATTERN=HANDLER' --on '=count' "$sample"
+usage 'pattern without handler' 'must be PATTERN=HANDLER' --on 'a.b' "$sample"
+usage 'pattern' "pattern 'a..b'" --on 'a..b=count' "$sample"
+usage 'sleep' 'sleep: takes' --on '>=sleep:soon' "$sample"
+usage 'fail' 'fail: takes' --on '>=fail:0' "$sample"
+usage 'producers' '--producers' --producers 0 "$sample"
+usage 'repeat' '--repeat' --repeat -1 "$sample"
+usage 'wait' '--wait' --wait now "$sample"
+usage 'ring size' '--ring-size' --ring-size 5000 "$sample"
+usage 'two files' 'more than one FILE' "$sample" "$sample"
+
+run "$dir/none"
+check "no such file: exit status is 66" exits 66
+check "no such file: told by name" says "cannot open $dir/none: No such file"
+run "$dir"
+check "a directory: exit status is 66" exits 66
+run_on '{"topic":"a"}' --json -
+check "- is standard input" is dispatch/events 1
+run_on '{"topic":"a"}' --json
+check "no FILE is standard input" is dispatch/events 1
+
+"$weir" >"$dir/out" 2>"$dir/err"
+code=$?
+check "no command: exit status is 64" exits 64
+"$weir" frob >"$dir/out" 2>"$dir/err"
+code=$?
+check "unknown command: exit status is 64" exits 64
+check "unknown command: told" says "no command 'frob'"
+"$weir" --help >"$dir/out" 2>"$dir/err"
+code=$?
+check "--help: exit status is 0" exits 0
+check "--help: lists the commands" shows '^  run '
+"$weir" run --help >"$dir/out" 2>"$dir/err"
+code=$?
+check "run --help: exit status is 0" exits 0
+check "run --help: names the program" shows '^Usage: weir run '
+"$weir" help run >"$dir/expected" 2>"$dir/err"
+check "help run: the same" cmp -s "$dir/out" "$dir/expected"
+"$weir" version >"$dir/out" 2>"$dir/err"
+check "version" shows '^weir [0-9]'
+
+if [ -w /dev/full ]; then
+	"$weir" run --on '>=print' "$sample" >/dev/full 2>"$dir/err"
+	code=$?
+	check "output that cannot be written: exit status is 1" exits 1
+	check "output that cannot be written: told" says 'cannot write to standard output'
+fi
+
+# -- signals -------------------------------------------------------------------
+
+# In the background sh lets SIGINT be ignored, so timeout sends it.
+run_signalled()
+{
+	signal=$1
+	shift
+	timeout --preserve-status -s "$signal" 1 "$weir" run "$@" >"$dir/out" 2>"$dir/err" </dev/null
+	code=$?
+}
+balanced() { [ "$(get subscriptions/0/ok)" = "$(get dispatch/events)" ]; }
+for expected in INT:130 TERM:143; do
+	signal=${expected%:*}
+	run_signalled $signal --json --repeat 1000 --on '>=sleep:100us' "$sample"
+	check "SIG$signal while publishing: exit status" exits ${expected#*:}
+	check "SIG$signal while publishing: not all was published" [ "$(get dispatch/events)" -lt $((1000 * lines)) ]
+	check "SIG$signal while publishing: some was" [ "$(get dispatch/events)" -gt 0 ]
+	check "SIG$signal while publishing: what was is delivered" balanced
+	check "SIG$signal while publishing: lost" is lost 0
+done
+
+mkfifo "$dir/pipe"
+{ echo '{"topic":"a"}'; sleep 3; } >"$dir/pipe" &
+run_signalled INT --json "$dir/pipe"
+check "SIGINT while reading: exit status" exits 130
+check "SIGINT while reading: what was read is told" is read/events 1
+check "SIGINT while reading: nothing was published" is dispatch/events 0
+wait
+
+# In the background sh lets SIGINT be ignored; that is to be respected.
+{ echo '{"topic":"a"}'; sleep 2; } >"$dir/pipe" &
+"$weir" run --json "$dir/pipe" >"$dir/out" 2>"$dir/err" </dev/null &
+pid=$!
+sleep 1
+kill -s INT $pid
+wait $pid
+code=$?
+check "SIGINT that is ignored: exit status" exits 0
+check "SIGINT that is ignored: all was dispatched" is dispatch/events 1
+wait
+
+run_signalled TERM --json --on '>=sleep:20s' "$dir/many"
+check "a handler that does not come back: exit status" exits 143
+check "a handler that does not come back: what is missing is told" [ "$(get in_flight)" -gt 0 ]
+check "a handler that does not come back: lost is not claimed" is lost null
+
+# -- a terminal ----------------------------------------------------------------
+
+if command -v script >/dev/null; then
+	TERM=xterm script -qec "'$weir' run" /dev/null >"$dir/out" 2>"$dir/err" </dev/null
+	code=$?
+	check "terminal without FILE: exit status is 64" exits 64
+	check "terminal without FILE: a short help" shows 'Usage: weir run'
+	TERM=xterm script -qec "'$weir' run --on '>=sleep:200us' '$sample'" /dev/null \
+		>"$dir/out" 2>"$dir/err" </dev/null
+	check "terminal: progress is drawn" shows 'dispatching [0-9,]* of 3,294 events'
+	check "terminal: and taken away" shows "$(printf '\r\033\\[K')"
+	TERM=dumb script -qec "'$weir' run --on '>=sleep:200us' '$sample'" /dev/null \
+		>"$dir/out" 2>"$dir/err" </dev/null
+	check "dumb terminal: no progress" sh -c "! grep -q dispatching '$dir/out'"
+else
+	skip "terminal" "there is no script(1)"
+fi
+
+echo "1..$count"

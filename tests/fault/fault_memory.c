@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fault_memory.c - the n-th request for memory, a thread or a file fails: each n, once and for ever after.
+ *
+ * For each call that may allocate: fail its first request, its second, and so on until one
+ * run needs no more. Each time the status is WEIR_ENOMEM (or WEIR_OK where the engine can do without),
+ * outputs are untouched, nothing is different from before, and the bus works. Then what never
+ * allocates must succeed while nothing can be had at all.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "support.h"
+
+static weir_bus *bus;
+static weir_topic topic;
+static weir_producer *producer;
+static uint64_t handled, published, guests_released;
+
+/* -- a bus that must go on working ------------------------------------------ */
+
+static int
+handle(const weir_event *event, const weir_delivery *delivery, void *context)
+{
+	(void)event, (void)delivery, (void)context;
+	add(&handled, 1);
+	return 0;
+}
+
+static void
+open_bus(void)
+{
+	weir_bus_options options = quiet_options();
+	weir_pool_options pool = WEIR_POOL_OPTIONS_INIT;
+	weir_subscription subscription;
+
+	options.producer_count_max = 4;
+	options.ring_size = 4096;
+	pool.dispatcher_count = 2;
+	CHECK_OK(weir_bus_open(&options, &pool, &bus));
+	CHECK_OK(weir_topic_open(bus, "memory.after.create", &topic));
+	CHECK_OK(weir_subscribe(bus, ">", handle, NULL, NULL, &subscription));
+	CHECK_OK(weir_producer_open(bus, NULL, &producer));
+	handled = published = 0;
+}
+
+static int
+count_topic(void *context, weir_topic one)
+{
+	(void)one;
+	++*(uint32_t *)context;
+	return 0;
+}
+
+static int
+count_subscription(void *context, weir_subscription one, const char *name, const char *pattern,
+                   weir_pool *pool)
+{
+	(void)one, (void)name, (void)pattern, (void)pool;
+	++*(uint32_t *)context;
+	return 0;
+}
+
+struct inventory { uint32_t topics, subscriptions; };
+
+static struct inventory
+take_inventory(void)
+{
+	struct inventory inventory = { 0 };
+
+	weir_bus_each_topic(bus, count_topic, &inventory.topics);
+	weir_bus_each_subscription(bus, count_subscription, &inventory.subscriptions);
+	return inventory;
+}
+
+static void
+check_works(void)
+{
+	for (int i = 0; i < 5; i++)
+		CHECK_OK(weir_publish(producer, topic, "event", 5));
+	published += 5;
+	CHECK_OK(weir_bus_flush(bus, WEIR_FOREVER));
+	CHECK(handled == published, "handled %llu of %llu", (unsigned long long)handled,
+	      (unsigned long long)published);
+	books_check(bus);
+}
+
+static void
+close_bus(void)
+{
+	weir_producer_close(producer);
+	CHECK_OK(weir_bus_close(bus, WEIR_FOREVER, NULL));
+}
+
+/* -- the loop --------------------------------------------------------------- */
+
+/*
+ * One call. `attempt` tells the calls apart (names are used once). It checks its outputs, and undoes
+ * what it did when it succeeded, with memory working again.
+ */
+struct call {
+	const char *name;
+	weir_status (*run)(unsigned attempt);
+	void (*undo)(unsigned attempt);
+	uint32_t may_leave_topics;
+};
+
+/* Did the failure that was ordered come to pass? Orders none from now on. */
+static bool
+has_failed(uint64_t number)
+{
+	bool left = false;
+
+	/* What is left of the countdown; a failure that came once leaves nothing. */
+	for (uint64_t i = 0; i < number && !left; i++)
+		left = wi_memory_fails();
+	wi_memory_fail_at(0, false);
+	return !left;
+}
+
+static unsigned attempts;
+
+/* Fails request `number` of one call. False: it made fewer. */
+static bool
+fail_one(const struct call *call, uint64_t number, bool forever)
+{
+	struct inventory before = take_inventory(), after;
+	unsigned attempt = attempts++;
+	weir_status status;
+	bool failed;
+
+	wi_memory_fail_at(number, forever);
+	status = call->run(attempt);
+	failed = forever || has_failed(number);
+	wi_memory_fail_at(0, false);
+	CHECK(status == WEIR_ENOMEM || status == WEIR_OK, "%s, request %llu: %s", call->name,
+	      (unsigned long long)number, weir_status_text(status));
+	CHECK(failed || status == WEIR_OK, "%s fails by itself", call->name);
+	if (status == WEIR_OK && call->undo)
+		call->undo(attempt);
+	after = take_inventory();
+	/* The topic of an exact pattern may be there already: whoever tries again finds it. */
+	CHECK(status == WEIR_OK || after.topics <= before.topics + call->may_leave_topics,
+	      "%s, request %llu: %u topics before, %u after", call->name, (unsigned long long)number,
+	      before.topics, after.topics);
+	CHECK(status == WEIR_OK || after.subscriptions == before.subscriptions,
+	      "%s, request %llu: %u subscriptions before, %u after", call->name,
+	      (unsigned long long)number, before.subscriptions, after.subscriptions);
+	check_works();
+	return failed;
+}
+
+static void
+fail_each(const struct call *call)
+{
+	uint64_t requests = 0;
+
+	support_phase(call->name);
+	while (fail_one(call, requests + 1, false))
+		requests++;
+	for (uint64_t number = 1; number <= requests; number++)
+		fail_one(call, number, true);
+	printf("%s: %llu requests\n", call->name, (unsigned long long)requests);
+	CHECK(requests, "%s asks for nothing: this loop tests nothing", call->name);
+}
+
+/* -- calls on a bus --------------------------------------------------------- */
+
+static weir_producer *opened;
+static weir_subscription subscribed;
+
+static weir_status
+open_producer(unsigned attempt)
+{
+	weir_producer_options options = WEIR_PRODUCER_OPTIONS_INIT;
+	weir_status status;
+
+	/* New rings first, then rings of other sizes in used lanes. */
+	options.ring_size = 4096u << (attempt % 3);
+	opened = NULL;
+	status = weir_producer_open(bus, &options, &opened);
+	CHECK((status == WEIR_OK) == (opened != NULL), "output");
+	return status;
+}
+
+static void
+close_producer(unsigned attempt)
+{
+	(void)attempt;
+	CHECK_OK(weir_publish(opened, topic, "event", 5));
+	published++;
+	weir_producer_close(opened);
+}
+
+static weir_status
+open_topic(unsigned attempt)
+{
+	weir_topic made = { 77 };
+	weir_status status;
+	char name[64];
+
+	snprintf(name, sizeof name, "memory.topic.%u", attempt);
+	status = weir_topic_open(bus, name, &made);
+	CHECK(status == WEIR_OK || made.id == 77, "a refused topic_open touched ret_topic");
+	return status;
+}
+
+static void
+use_topic(unsigned attempt)
+{
+	weir_topic found;
+	char name[64];
+
+	snprintf(name, sizeof name, "memory.topic.%u", attempt);
+	CHECK_OK(weir_topic_find(bus, name, &found));
+	CHECK_OK(weir_publish(producer, found, "event", 5));
+	published++;
+}
+
+/* Enough of them that tables grow. */
+static weir_status
+open_topics(unsigned attempt)
+{
+	char name[64];
+	weir_topic made;
+
+	for (int i = 0; i < 1500; i++) {
+		weir_status status;
+
+		snprintf(name, sizeof name, "many.%d.topics.%u", i, attempt);
+		status = weir_topic_open(bus, name, &made);
+		if (status != WEIR_OK) {
+			CHECK_STATUS(WEIR_ENOENT, weir_topic_find(bus, name, &made));
+			/* The rest was made: this call cannot say that nothing was. */
+			return status;
+		}
+	}
+	return WEIR_OK;
+}
+
+static void
+note_release(void *context)
+{
+	(void)context;
+	add(&guests_released, 1);
+}
+
+static weir_status
+subscribe(const char *pattern)
+{
+	weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+	weir_status status;
+
+	options.name = "a guest";
+	options.released = note_release;
+	subscribed.id = 77;
+	status = weir_subscribe(bus, pattern, handle, NULL, &options, &subscribed);
+	CHECK(status == WEIR_OK || subscribed.id == 77, "a refused subscribe touched ret_subscription");
+	return status;
+}
+
+static weir_status
+subscribe_wildly(unsigned attempt)
+{
+	(void)attempt;
+	return subscribe("*.topic.>");
+}
+
+static weir_status
+subscribe_exactly(unsigned attempt)
+{
+	char pattern[64];
+
+	snprintf(pattern, sizeof pattern, "memory.exact.%u", attempt);
+	return subscribe(pattern);
+}
+
+static void
+unsubscribe(unsigned attempt)
+{
+	uint64_t before = get(&guests_released);
+
+	(void)attempt;
+	CHECK_OK(weir_unsubscribe_wait(bus, subscribed, WEIR_FOREVER));
+	CHECK(get(&guests_released) == before + 1, "released");
+}
+
+static void
+test_calls(void)
+{
+	static const struct call call[] = {
+		{ "producer_open", open_producer, close_producer },
+		{ "topic_open", open_topic, use_topic },
+		{ "subscribe, wildcard", subscribe_wildly, unsubscribe },
+		{ "subscribe, exact", subscribe_exactly, unsubscribe, 1 },
+	};
+
+	open_bus();
+	for (size_t i = 0; i < sizeof call / sizeof *call; i++)
+		fail_each(&call[i]);
+	close_bus();
+}
+
+/* Topics stay when a later one fails, so only names and numbers are compared here. */
+static void
+test_many_topics(void)
+{
+	uint64_t number = 1;
+	unsigned attempt = 0;
+
+	support_phase("many topics");
+	open_bus();
+	for (; number < 3000; number += 1 + number / 8, attempt++) {
+		wi_memory_fail_at(number, false);
+		open_topics(attempt);
+		wi_memory_fail_at(0, false);
+		check_works();
+		CHECK_OK(open_topics(attempt));
+	}
+	close_bus();
+}
+
+/* -- opening a bus ---------------------------------------------------------- */
+
+static void
+test_open(uint32_t dispatchers, const char *stats_dir, weir_fence fence)
+{
+	weir_bus_options options = quiet_options();
+	weir_pool_options pool = WEIR_POOL_OPTIONS_INIT;
+	struct holdings before;
+	uint64_t requests = 0;
+	weir_status status;
+	bool failed;
+
+	support_phase("bus_open");
+	options.stats_dir = stats_dir;
+	options.fence = fence;
+	options.ring_size = 4096;
+	pool.dispatcher_count = dispatchers;
+	CHECK_OK(weir_bus_open(&options, &pool, &bus));
+	CHECK_OK(weir_bus_close(bus, WEIR_FOREVER, NULL));
+	before = holdings_take();
+	for (int forever = 0; forever < 2; forever++) {
+		uint64_t number = 0;
+
+		do {
+			number++;
+			bus = NULL;
+			wi_memory_fail_at(number, forever);
+			status = weir_bus_open(&options, &pool, &bus);
+			failed = forever ? number < requests : has_failed(number);
+			wi_memory_fail_at(0, false);
+			CHECK((status == WEIR_OK) == (bus != NULL), "output");
+			CHECK(status == WEIR_ENOMEM || status == WEIR_OK, "request %llu: %s",
+			      (unsigned long long)number, weir_status_text(status));
+			/* Without its counters file a bus works. */
+			if (status == WEIR_OK)
+				CHECK_OK(weir_bus_close(bus, WEIR_FOREVER, NULL));
+			holdings_check(before, 16);
+		} while (failed);
+		requests = number;
+	}
+	printf("bus_open, %u dispatchers, counters %s: %llu requests\n", dispatchers,
+	       stats_dir ? "off" : "on", (unsigned long long)requests - 1);
+}
+
+/* -- without any memory ----------------------------------------------------- */
+
+static int
+publish_onward(const weir_event *event, const weir_delivery *delivery, void *context)
+{
+	(void)context;
+	if (weir_event_hops(event) == 0)
+		CHECK_OK(weir_publish(delivery->producer, topic, "onward", 6));
+	return weir_event_hops(event) ? 5 : 0;
+}
+
+/* Publishing, delivering, pausing, unsubscribing, looking and closing ask for nothing. */
+static void
+test_nothing_left(void)
+{
+	weir_producer_counts counts = WEIR_PRODUCER_COUNTS_INIT;
+	weir_attributes attributes = WEIR_ATTRIBUTES_INIT;
+	weir_subscription onward;
+	uint64_t before;
+	void *data;
+
+	support_phase("nothing left");
+	open_bus();
+	CHECK_OK(weir_subscribe(bus, "memory.>", publish_onward, NULL, NULL, &onward));
+	CHECK_OK(subscribe("memory.>"));
+	wi_memory_fail_at(1, true);
+	for (int i = 0; i < 100; i++) {
+		CHECK_OK(weir_publish_wait(producer, topic, NULL, "event", 5, WEIR_FOREVER));
+		CHECK_OK(weir_publish_wait(producer, topic, &attributes, "event", 5, WEIR_FOREVER));
+		while (weir_reserve(producer, topic, NULL, 100, &data) == WEIR_EFULL)
+			CHECK_OK(weir_bus_flush(bus, WEIR_FOREVER));
+		CHECK_OK(weir_commit(producer));
+	}
+	CHECK_OK(weir_subscription_pause(bus, subscribed, 1));
+	CHECK_OK(weir_subscription_pause(bus, subscribed, 0));
+	weir_bus_enable(bus, 0);
+	CHECK_OK(weir_publish(producer, topic, "event", 5));
+	CHECK_OK(weir_reserve(producer, topic, NULL, 100, &data));
+	CHECK_OK(weir_commit(producer));
+	weir_bus_enable(bus, 1);
+	CHECK_OK(weir_bus_flush(bus, WEIR_FOREVER));
+	books_check(bus);
+	CHECK_OK(weir_bus_get_counts(bus, NULL, &counts, NULL, NULL));
+	CHECK(counts.committed == 600, "committed %llu", (unsigned long long)counts.committed);
+	/* It ends, as far as its handler goes; the rest may wait for memory. */
+	before = get(&handled);
+	CHECK_OK(weir_unsubscribe(bus, subscribed));
+	CHECK_OK(weir_unsubscribe(bus, onward));
+	CHECK_OK(weir_publish(producer, topic, "event", 5));
+	CHECK_OK(weir_bus_flush(bus, WEIR_FOREVER));
+	CHECK(get(&handled) == before + 1, "a handler was called after unsubscribe");
+	weir_producer_close(producer);
+	support_phase("closing without memory");
+	CHECK_OK(weir_bus_close(bus, 10 * SECOND, NULL));
+	wi_memory_fail_at(0, false);
+}
+
+int
+main(void)
+{
+	support_begin("fault_memory");
+	test_open(1, "", WEIR_FENCE_AUTO);
+	test_open(3, NULL, WEIR_FENCE_PUBLISHER);
+	test_calls();
+	test_many_topics();
+	test_nothing_left();
+	return 0;
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * handlers.c - the subscriptions that are always there, first of all the audit.
+ *
+ * What is written here by handlers is plain memory, one word for each event source or
+ * each dispatcher: that the engine orders it (a lease, a cursor) is a part of the test,
+ * which ThreadSanitizer judges.
+ */
+#include "stress.h"
+
+/* What the audit knows of one event source. */
+static struct track { uint64_t sequence, number; uint32_t id; } track[SOURCE_MAX];
+
+/* By id: the last number that was audited. */
+static uint64_t handled[SOURCE_MAX];
+
+/* Each on a line of its own: a dispatcher's. */
+static struct own {
+	_Alignas(128) uint64_t failed, batched, owed, batch_ends, batch_failures;
+	struct source *source;
+} own[DISPATCHER_MAX];
+static __thread uint32_t dispatcher;
+
+static weir_topic topic_onward;
+static weir_subscription audit_id, fail_id, batch_id;
+
+/* -- the audit -------------------------------------------------------------- */
+
+static void
+count_sequence(struct track *of, const weir_delivery *delivery)
+{
+	CHECK(delivery->sequence == of->sequence + 1, "source %u: sequence %llu after %llu",
+	      delivery->source, (unsigned long long)delivery->sequence, (unsigned long long)of->sequence);
+	of->sequence = delivery->sequence;
+}
+
+static int
+audit(const weir_event *event, const weir_delivery *delivery, void *context)
+{
+	const struct payload *payload = payload_verify(event);
+	struct track *of = &track[delivery->source % SOURCE_MAX];
+
+	(void)context;
+	CHECK(delivery->source < SOURCE_MAX, "source %u", delivery->source);
+	CHECK(payload->id < SOURCE_MAX, "id %u", payload->id);
+	CHECK(of->id == 0 || of->id == payload->id, "source %u: id %u after %u", delivery->source,
+	      payload->id, of->id);
+	/* While the bus is disabled numbers pass that no event has. */
+	CHECK(payload->number == of->number + 1 || (stress.settings.toggle && payload->number > of->number),
+	      "id %u: number %llu after %llu", payload->id, (unsigned long long)payload->number,
+	      (unsigned long long)of->number);
+	count_sequence(of, delivery);
+	of->id = payload->id;
+	of->number = payload->number;
+	set(&handled[payload->id], payload->number);
+	return 0;
+}
+
+/* The bus's own events take numbers of the dispatchers' sequences. */
+static int
+audit_own(const weir_event *event, const weir_delivery *delivery, void *context)
+{
+	(void)event, (void)context;
+	count_sequence(&track[delivery->source % SOURCE_MAX], delivery);
+	return 0;
+}
+
+/* -- onward ----------------------------------------------------------------- */
+
+static struct source *
+own_source(const weir_delivery *delivery)
+{
+	struct own *mine = &own[dispatcher];
+
+	if (!mine->source)
+		mine->source = source_begin(delivery->producer);
+	CHECK(mine->source->producer == delivery->producer, "another producer than before");
+	return mine->source;
+}
+
+/* What waits for handlers refuses to in one. */
+static void
+try_to_wait(const weir_delivery *delivery)
+{
+	CHECK_STATUS(WEIR_EDEADLK, weir_bus_flush(delivery->bus, 0));
+	CHECK_STATUS(WEIR_EDEADLK, weir_bus_close(delivery->bus, 0, NULL));
+	CHECK_STATUS(WEIR_EDEADLK, weir_unsubscribe_wait(delivery->bus, delivery->subscription, 0));
+}
+
+static int
+onward(const weir_event *event, const weir_delivery *delivery, void *context)
+{
+	struct source *source = own_source(delivery);
+	bool looped = weir_event_hops(event) + 1 > HOP_COUNT_MAX;
+	weir_status status;
+
+	(void)context;
+	source->cause = payload_verify(event);
+	if (chance_one_in(&source->chance, 256))
+		try_to_wait(delivery);
+	if (!looped && chance_one_in(&source->chance, 64)) {
+		source_leave_open(source, topic_onward);
+		return 0;
+	}
+	if (weir_event_hops(event) && chance_one_in(&source->chance, 2))
+		return 0;
+	status = source_publish_one(source, topic_onward);
+	CHECK(looped == (status == WEIR_ELOOP), "%u hops: %s", weir_event_hops(event),
+	      weir_status_text(status));
+	return 0;
+}
+
+/* -- failing, and batches --------------------------------------------------- */
+
+static int
+fail(const weir_event *event, const weir_delivery *delivery, void *context)
+{
+	static const int code[8] = { 0, 5, 0, -7, 0, 0, 1, 0 };
+	int answer = code[payload_verify(event)->number % 8];
+
+	(void)delivery, (void)context;
+	own[dispatcher].failed += answer != 0;
+	return answer;
+}
+
+static int
+batch(const weir_event *event, const weir_delivery *delivery, void *context)
+{
+	(void)delivery, (void)context;
+	payload_verify(event);
+	own[dispatcher].owed++;
+	return 0;
+}
+
+static int
+batch_end(const weir_delivery *delivery, void *context)
+{
+	struct own *mine = &own[dispatcher];
+
+	(void)delivery, (void)context;
+	CHECK(mine->owed > 0, "a batch_end without a batch");
+	mine->batched += mine->owed;
+	mine->owed = 0;
+	mine->batch_ends++;
+	if (mine->batch_ends % 64)
+		return 0;
+	mine->batch_failures++;
+	return 3;
+}
+
+/* -- all -------------------------------------------------------------------- */
+
+void
+handlers_thread_begin(void *context, uint32_t index)
+{
+	(void)context;
+	dispatcher = index;
+	CHECK(index < stress.settings.dispatchers && index < DISPATCHER_MAX, "dispatcher %u", index);
+}
+
+uint32_t
+handlers_dispatcher(void)
+{
+	return dispatcher;
+}
+
+void
+handlers_begin(void)
+{
+	weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+	weir_subscription ignored;
+
+	CHECK_OK(weir_topic_open(stress.bus, "onward.after.create", &topic_onward));
+	CHECK_OK(weir_subscribe(stress.bus, ">", audit, NULL, NULL, &audit_id));
+	CHECK_OK(weir_subscribe(stress.bus, "weir.>", audit_own, NULL, NULL, &ignored));
+	options.priority = 1;
+	CHECK_OK(weir_subscribe(stress.bus, "work.*.onward", onward, NULL, &options, &ignored));
+	CHECK_OK(weir_subscribe(stress.bus, "onward.>", onward, NULL, NULL, &ignored));
+	options.priority = -1;
+	CHECK_OK(weir_subscribe(stress.bus, "work.b.*", fail, NULL, &options, &fail_id));
+	options.batch_end = batch_end;
+	CHECK_OK(weir_subscribe(stress.bus, "work.a.*", batch, NULL, &options, &batch_id));
+}
+
+uint64_t
+handlers_audited(void)
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < SOURCE_MAX; i++)
+		sum += track[i].sequence;
+	return sum;
+}
+
+void
+handlers_check(void)
+{
+	weir_subscription_counts counts = WEIR_SUBSCRIPTION_COUNTS_INIT;
+	struct own sum = { 0 };
+
+	for (int i = 0; i < DISPATCHER_MAX; i++) {
+		sum.failed += own[i].failed, sum.batched += own[i].batched, sum.owed += own[i].owed;
+		sum.batch_failures += own[i].batch_failures;
+	}
+	CHECK_OK(weir_subscription_get_counts(stress.bus, audit_id, &counts));
+	CHECK(counts.due == counts.ok, "audit: due %llu, ok %llu", (unsigned long long)counts.due,
+	      (unsigned long long)counts.ok);
+	CHECK_OK(weir_subscription_get_counts(stress.bus, fail_id, &counts));
+	CHECK(counts.failed == sum.failed && counts.due == counts.ok + counts.failed,
+	      "failed %llu, ours %llu", (unsigned long long)counts.failed,
+	      (unsigned long long)sum.failed);
+	CHECK_OK(weir_subscription_get_counts(stress.bus, batch_id, &counts));
+	CHECK(sum.owed == 0, "%llu events whose batch_end has not run", (unsigned long long)sum.owed);
+	CHECK(counts.due == sum.batched, "batched %llu, ours %llu", (unsigned long long)counts.due,
+	      (unsigned long long)sum.batched);
+	CHECK(counts.failed_batches == sum.batch_failures, "failed batches %llu, ours %llu",
+	      (unsigned long long)counts.failed_batches, (unsigned long long)sum.batch_failures);
+}
+
+void
+handlers_check_flushed(const struct source *source, uint64_t shown)
+{
+	CHECK(get(&handled[source->id]) >= shown, "flushed at %llu, handled %llu",
+	      (unsigned long long)shown, (unsigned long long)get(&handled[source->id]));
+}

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stress.c - producers, dispatchers and everybody who comes and goes, and the books at the end.
+ *
+ * The oracle. Every event carries who published it, the publisher's own number (1, 2, 3, ...
+ * of what was accepted), its topic, its attributes, and a checksum over a payload of random
+ * size. A subscription to ">" is always there, and for each event it requires
+ *   the checksum, topic, key, trace and time        else torn, or misrouted
+ *   delivery->sequence and the publisher's number   each exactly one more than the last of that
+ *   source                                          source: else lost, twice or out of order
+ * Guests (churn.c) are called exactly for what was published while they were subscribed, in order,
+ * never after `released`, which comes once. Publishers keep books of every call by its outcome,
+ * which must be the engine's to the last one. At quiet moments all publishers rest, the bus is
+ * flushed, and every identity must hold exactly; then dispatchers may park. At the end the bus
+ * closes with nothing undelivered and leaves no thread, file or mapping.
+ *
+ * Near misses (parks, lanes taken over, refusals, waits that had to wait) are printed, and those
+ * that an instance is bound to reach must not be 0: else it tests less than it says.
+ *
+ * stress WAIT DISPATCHERS PRODUCERS STYLE FENCE RING [toggle]
+ */
+#include "stress.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct stress stress;
+
+static struct source *source[8];
+
+/* -- publishing ------------------------------------------------------------- */
+
+bool
+stress_go_on(void)
+{
+	if (get(&stress.quiet) && !get(&stress.stop)) {
+		add(&stress.resting, 1);
+		while (get(&stress.quiet) && !get(&stress.stop))
+			sleep_ns(50 * MICROSECOND);
+		add(&stress.resting, -1);
+	}
+	return !get(&stress.stop);
+}
+
+static void *
+run_producer(void *argument)
+{
+	static const char *const name[] = { "work.a.onward", "work.a.create", "work.b.update",
+		                            "work.c.create", "nobody.but.audit" };
+	struct source *own = argument;
+	weir_topic topic[5];
+
+	for (int i = 0; i < 5; i++)
+		CHECK_OK(weir_topic_open(stress.bus, name[i], &topic[i]));
+	while (stress_go_on()) {
+		for (uint32_t burst = chance_below(&own->chance, 2000); burst; burst--)
+			source_publish(own, topic[chance_below(&own->chance, 5)]);
+		sleep_ns(chance_below(&own->chance, 100) * MICROSECOND);
+	}
+	source_check(own);
+	return NULL;
+}
+
+/* -- looking ---------------------------------------------------------------- */
+
+/* While events flow: nothing is ever seen that was not committed. */
+static void
+check_flow(void)
+{
+	weir_bus_counts all = WEIR_BUS_COUNTS_INIT;
+	weir_producer_counts producers = WEIR_PRODUCER_COUNTS_INIT;
+	weir_pool_counts pools = WEIR_POOL_COUNTS_INIT;
+	weir_subscription_counts subscriptions = WEIR_SUBSCRIPTION_COUNTS_INIT;
+
+	CHECK_OK(weir_bus_get_counts(stress.bus, &all, &producers, &pools, &subscriptions));
+	CHECK(pools.seen <= producers.committed, "seen %llu of %llu", (unsigned long long)pools.seen,
+	      (unsigned long long)producers.committed);
+	CHECK(subscriptions.ok + subscriptions.failed <= subscriptions.due, "done %llu + %llu of %llu",
+	      (unsigned long long)subscriptions.ok, (unsigned long long)subscriptions.failed,
+	      (unsigned long long)subscriptions.due);
+}
+
+static void
+check_flush(void)
+{
+	uint64_t shown[8];
+
+	for (uint32_t i = 0; i < stress.settings.producers; i++)
+		shown[i] = get(&source[i]->shown);
+	CHECK_OK(weir_bus_flush(stress.bus, WEIR_FOREVER));
+	/* What was accepted by a disabled bus is never handled. */
+	for (uint32_t i = 0; i < stress.settings.producers && !stress.settings.toggle; i++)
+		handlers_check_flushed(source[i], shown[i]);
+}
+
+static weir_producer_counts
+producer_counts(void)
+{
+	weir_producer_counts counts = WEIR_PRODUCER_COUNTS_INIT;
+
+	CHECK_OK(weir_bus_get_counts(stress.bus, NULL, &counts, NULL, NULL));
+	return counts;
+}
+
+/* All publishers rest: everything must be exact, and dispatchers have time to fall asleep. */
+static void
+quiet_moment(void)
+{
+	weir_producer_counts counts;
+
+	support_phase("coming to rest");
+	set(&stress.quiet, 1);
+	while (get(&stress.resting) < stress.publishers)
+		sleep_ns(20 * MICROSECOND);
+	support_phase("flushing at rest");
+	CHECK_OK(weir_bus_flush(stress.bus, WEIR_FOREVER));
+	books_check(stress.bus);
+	handlers_check();
+	counts = producer_counts();
+	source_check_all(&counts);
+	CHECK(handlers_audited() == counts.committed, "audited %llu, committed %llu",
+	      (unsigned long long)handlers_audited(), (unsigned long long)counts.committed);
+	sleep_ns(2 * MILLISECOND);
+	set(&stress.quiet, 0);
+	support_phase("running");
+}
+
+/* Disabled, nothing is committed: what is in the rings does not grow. */
+static void
+toggle(void)
+{
+	uint64_t before;
+
+	weir_bus_enable(stress.bus, 0);
+	/* An open reservation counts as committed until its commit finds the bus disabled. */
+	CHECK_OK(weir_bus_flush(stress.bus, WEIR_FOREVER));
+	before = handlers_audited();
+	sleep_ns(MILLISECOND);
+	CHECK_OK(weir_bus_flush(stress.bus, WEIR_FOREVER));
+	CHECK(handlers_audited() == before, "%llu events of a disabled bus",
+	      (unsigned long long)(handlers_audited() - before));
+	weir_bus_enable(stress.bus, 1);
+}
+
+static void
+run_for(uint64_t duration)
+{
+	struct chance chance = chance_begin(3ull << 32);
+	uint64_t end = now_ns() + duration, next_quiet = 0;
+
+	support_phase("running");
+	while (now_ns() < end) {
+		check_flow();
+		if (now_ns() > next_quiet) {
+			quiet_moment();
+			next_quiet = now_ns() + 50 * MILLISECOND;
+		} else if (stress.settings.toggle && chance_one_in(&chance, 2)) {
+			toggle();
+		} else {
+			check_flush();
+		}
+		sleep_ns(chance_below(&chance, 5000) * MICROSECOND);
+	}
+}
+
+/* -- near misses ------------------------------------------------------------ */
+
+static void
+report(uint64_t began)
+{
+	const struct settings *s = &stress.settings;
+	weir_pool_counts pools = WEIR_POOL_COUNTS_INIT;
+	weir_producer_counts producers = producer_counts();
+
+	CHECK_OK(weir_bus_get_counts(stress.bus, NULL, NULL, &pools, NULL));
+	printf("%llu events in %.2f s; parks %llu, wakes %llu, steals %llu; refused: full %llu, hops %llu, "
+	       "busy %llu; discarded %llu, aborted %llu; guests %llu, waits %llu, that waited %llu; "
+	       "sources %llu; late wakes 0, lost 0\n", (unsigned long long)pools.seen,
+	       (double)(now_ns() - began) / 1e9, (unsigned long long)pools.parks,
+	       (unsigned long long)pools.wakes, (unsigned long long)pools.steals,
+	       (unsigned long long)producers.refused_full, (unsigned long long)producers.refused_hops,
+	       (unsigned long long)producers.refused_busy, (unsigned long long)producers.discarded,
+	       (unsigned long long)producers.aborted, (unsigned long long)stress.subscribed,
+	       (unsigned long long)stress.waits, (unsigned long long)stress.waited,
+	       (unsigned long long)stress.sources);
+	CHECK(s->wait == WEIR_WAIT_SPIN || (pools.parks && pools.wakes), "never parked or woken");
+	CHECK(s->wait != WEIR_WAIT_SPIN || !pools.parks, "parked");
+	CHECK(s->ring_size != 4096 || producers.refused_full, "a small ring was never full");
+	CHECK(producers.refused_hops && producers.refused_invalid && producers.aborted, "no refusal");
+	CHECK(s->style != STYLE_IN_PLACE || producers.refused_busy, "never busy");
+	CHECK(!s->toggle || producers.discarded, "nothing discarded");
+	CHECK(stress.waited, "no unsubscribe_wait had to wait");
+}
+
+/* -- an instance ------------------------------------------------------------ */
+
+static void
+open_bus(void)
+{
+	struct chance chance = chance_begin(4ull << 32);
+	static const uint32_t batch_count[] = { 0, 1, 16 };
+	weir_bus_options options = quiet_options();
+	weir_pool_options pool = WEIR_POOL_OPTIONS_INIT;
+
+	/* Few, so that lanes of closed producers are used again, with rings of other sizes. */
+	options.producer_count_max = stress.settings.producers + 4;
+	options.ring_size = stress.settings.ring_size;
+	options.hop_count_max = HOP_COUNT_MAX;
+	options.fence = stress.settings.fence;
+	options.clock = (weir_clock)chance_below(&chance, 3);
+	pool.wait = stress.settings.wait;
+	pool.dispatcher_count = stress.settings.dispatchers;
+	pool.batch_count_max = batch_count[chance_below(&chance, 3)];
+	pool.thread_begin = handlers_thread_begin;
+	printf("clock %d, batches of %u\n", (int)options.clock, pool.batch_count_max);
+	CHECK_OK(weir_bus_open(&options, &pool, &stress.bus));
+}
+
+static void
+close_bus(void)
+{
+	weir_close_report report = WEIR_CLOSE_REPORT_INIT;
+
+	support_phase("closing");
+	CHECK_OK(weir_bus_close(stress.bus, WEIR_FOREVER, &report));
+	CHECK(report.undelivered == 0 && report.delivered == 0, "delivered %llu, undelivered %llu",
+	      (unsigned long long)report.delivered, (unsigned long long)report.undelivered);
+	CHECK(get(&stress.released) == stress.subscribed, "released %llu of %llu",
+	      (unsigned long long)stress.released, (unsigned long long)stress.subscribed);
+}
+
+static void
+run(void)
+{
+	pthread_t thread[8], churn[CHURN_THREADS];
+	uint64_t began = now_ns();
+	weir_producer *producer;
+
+	open_bus();
+	handlers_begin();
+	stress.publishers = stress.settings.producers;
+	for (uint32_t i = 0; i < stress.settings.producers; i++) {
+		CHECK_OK(weir_producer_open(stress.bus, NULL, &producer));
+		source[i] = source_begin(producer);
+	}
+	for (uint32_t i = 0; i < stress.settings.producers; i++)
+		CHECK(pthread_create(&thread[i], NULL, run_producer, source[i]) == 0, "no thread");
+	churn_begin(churn);
+	run_for(support_duration_ns());
+	quiet_moment();
+	support_phase("stopping");
+	set(&stress.stop, 1);
+	for (uint32_t i = 0; i < stress.settings.producers; i++) {
+		pthread_join(thread[i], NULL);
+		weir_producer_close(source[i]->producer);
+		source_end(source[i]);
+	}
+	for (int i = 0; i < CHURN_THREADS; i++)
+		pthread_join(churn[i], NULL);
+	stress.publishers = 0;
+	quiet_moment();
+	report(began);
+	close_bus();
+}
+
+/* -- settings --------------------------------------------------------------- */
+
+static int
+choose(const char *word, const char *const *words)
+{
+	for (int i = 0; words[i]; i++)
+		if (strcmp(word, words[i]) == 0)
+			return i;
+	fprintf(stderr, "stress: what is \"%s\"?\n", word);
+	exit(64);
+}
+
+static void
+take_settings(char **word)
+{
+	static const char *const waits[] = { "adaptive", "spin", "park", NULL };
+	static const weir_wait wait[] = { WEIR_WAIT_ADAPTIVE, WEIR_WAIT_SPIN, WEIR_WAIT_PARK };
+	static const char *const styles[] = { "copy", "place", "with", NULL };
+	static const char *const fences[] = { "auto", "publisher", NULL };
+	static const char *const rings[] = { "default", "small", NULL };
+
+	stress.settings = (struct settings){
+		.wait = wait[choose(word[0], waits)],
+		.dispatchers = (uint32_t)atoi(word[1]),
+		.producers = (uint32_t)atoi(word[2]),
+		.style = (enum style)choose(word[3], styles),
+		.fence = (weir_fence)choose(word[4], fences),
+		.ring_size = choose(word[5], rings) ? 4096 : 0,
+		.toggle = word[6] && strcmp(word[6], "toggle") == 0,
+	};
+}
+
+int
+main(int argc, char **argv)
+{
+	struct holdings before;
+
+	if (argc < 7) {
+		fputs("usage: stress WAIT DISPATCHERS PRODUCERS STYLE FENCE RING [toggle]\n", stderr);
+		return 64;
+	}
+	take_settings(argv + 1);
+	support_begin("stress");
+	before = holdings_take();
+	run();
+	holdings_check(before, 16);
+	return 0;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stress.h - the parts of the stress program and what they know of each other.
+ *
+ *   stress.c     the instance: settings, quiet moments, the books at the end
+ *   payload.c    what an event carries so that every fault in it shows
+ *   source.c     a producer of the test, which keeps books of its own
+ *   handlers.c   the subscriptions that are always there, first of all the audit
+ *   churn.c      threads that come, go, subscribe and unsubscribe meanwhile
+ */
+#ifndef WI_TESTS_STRESS_H
+#define WI_TESTS_STRESS_H
+
+#include <pthread.h>
+
+#include "support.h"
+
+enum { SOURCE_MAX = 1 << 16, HOP_COUNT_MAX = 3, DISPATCHER_MAX = 8 };
+
+enum style { STYLE_COPY, STYLE_IN_PLACE, STYLE_ATTRIBUTES };
+
+struct settings {
+	weir_wait wait;
+	uint32_t dispatchers, producers;
+	enum style style;
+	weir_fence fence;
+	uint32_t ring_size;             /* 0: the default */
+	bool toggle;                    /* the bus is disabled and enabled meanwhile */
+};
+
+struct stress {
+	struct settings settings;
+	weir_bus *bus;
+	uint64_t stop, quiet;
+	uint64_t publishers, resting;   /* threads that publish; those that rest as long as `quiet` */
+	uint64_t sources;               /* ids given to them */
+	uint64_t topics_made;
+	uint64_t subscribed, released;  /* subscriptions that have a `released` */
+	uint64_t waits, waited;         /* unsubscribe_wait: all; those whose handler was running */
+};
+extern struct stress stress;
+
+/* Between two events of a publishing thread: rests while it is asked to. False: the end. */
+bool stress_go_on(void);
+
+/* -- payload.c -------------------------------------------------------------- */
+
+struct payload {
+	uint64_t check;                 /* of all that follows */
+	uint64_t number;                /* 1, 2, 3, ... of those that its publisher saw accepted */
+	uint32_t id;                    /* of its publisher */
+	uint32_t size;
+	uint32_t topic;
+	uint32_t attributes;            /* PAYLOAD_*: the event must carry them */
+	uint64_t trace_number;          /* whose trace it is: its own, or that of the event that */
+	uint32_t trace_id;              /*   was being handled */
+	uint32_t unused;
+	unsigned char filler[];
+};
+enum { PAYLOAD_KEY = 1, PAYLOAD_TRACE = 2, PAYLOAD_TIME = 4 };
+
+/* size: at least that of a struct payload, which says the rest. */
+void payload_fill(void *memory, struct payload head);
+
+/* What the attributes of such an event are. */
+weir_attributes payload_attributes(const struct payload *head, weir_trace *trace);
+
+/* Fails if anything of the event is not as it was filled. */
+const struct payload *payload_verify(const weir_event *event);
+
+/* -- source.c --------------------------------------------------------------- */
+
+struct source {
+	weir_producer *producer;
+	uint32_t id;
+	uint32_t size_max;
+	uint64_t number;                /* of the last event that was accepted */
+	uint64_t shown;                 /* the same, for other threads */
+	weir_producer_counts ledger;    /* every call of ours, by its outcome; committed: accepted */
+	const struct payload *cause;    /* what its thread handles now: a trace is passed on */
+	struct chance chance;
+	unsigned char *buffer;
+	struct source *next;
+};
+
+/* With the producer that it is given; the ledger is kept for source_sum(). */
+struct source *source_begin(weir_producer *producer);
+
+/* Compares the books of the producer with ours. It is still open, and nothing reserved. */
+void source_check(const struct source *source);
+
+/* Publishes one event or several, or tries to, in the manner of the settings. */
+void source_publish(struct source *source, weir_topic topic);
+
+/* Just one, copied; WEIR_OK, WEIR_EFULL or WEIR_ELOOP. */
+weir_status source_publish_one(struct source *source, weir_topic topic);
+
+/* One that is accepted, however long it takes; returns its number. */
+uint64_t source_publish_surely(struct source *source, weir_topic topic);
+
+/* Calls that must be refused, all counted. */
+void source_publish_badly(struct source *source, weir_topic topic);
+
+/* Leaves a reservation open, which closing the producer aborts. */
+void source_leave_open(struct source *source, weir_topic topic);
+
+/* It publishes no more; its ledger stays. */
+void source_end(struct source *source);
+
+/* The books of the bus against all ledgers that ever were; nobody publishes now. */
+void source_check_all(const weir_producer_counts *counts);
+
+/* -- handlers.c ------------------------------------------------------------- */
+
+void handlers_begin(void);
+void handlers_thread_begin(void *context, uint32_t index);
+
+/* The dispatcher that the calling thread is. */
+uint32_t handlers_dispatcher(void);
+
+/* At rest after a flush: every event was audited, every batch_end has run. */
+void handlers_check(void);
+
+/* A flush returned WEIR_OK: what the source had shown before it was called has been handled. */
+void handlers_check_flushed(const struct source *source, uint64_t shown);
+
+/* How many events. */
+uint64_t handlers_audited(void);
+
+/* -- churn.c ---------------------------------------------------------------- */
+
+enum { CHURN_THREADS = 3 };
+void churn_begin(pthread_t thread[CHURN_THREADS]);
+
+#endif
