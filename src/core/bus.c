@@ -109,6 +109,7 @@ static void
 fini(weir_bus *bus)
 {
 	wi_counters_close(&bus->counters);
+	wi_reclaimer_fini(&bus->reclaimer);
 	if (bus->pool)
 		wi_pool_destroy(bus->pool);
 	if (bus->lanes.lane)

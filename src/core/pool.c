@@ -183,17 +183,6 @@ wi_pool_stop(struct wi_pool *pool, uint64_t deadline)
 	return true;
 }
 
-static void
-destroy_subscriptions(struct wi_subscription *subscription)
-{
-	struct wi_subscription *next;
-
-	for (; subscription; subscription = next) {
-		next = subscription->next;
-		wi_subscription_destroy(subscription);
-	}
-}
-
 void
 wi_pool_destroy(struct wi_pool *pool)
 {
@@ -207,8 +196,6 @@ wi_pool_destroy(struct wi_pool *pool)
 		wi_memory_give(dispatcher->busy);
 		wi_memory_give(dispatcher->quiet_count);
 	}
-	destroy_subscriptions(pool->subscriptions);
-	destroy_subscriptions(pool->free);
 	wi_routes_fini(&pool->routes);
 	wi_memory_give(pool);
 }

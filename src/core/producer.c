@@ -104,9 +104,13 @@ change_ring(struct wi_lane *lane, uint32_t ring_size)
 	if (!ring && !(ring = wi_ring_create(ring_size)))
 		return WEIR_ENOMEM;
 	*place = NULL;
-	ring->tail = lane->ring->tail;
+	/* Somebody who loaded lane->ring long ago may still look at this one: cursors before the tail. */
 	for (int i = 0; i < WI_CURSOR_COUNT_MAX; i++)
-		ring->cursor[i].position = lane->ring->cursor[i].position;
+		wi_store_release(&ring->cursor[i].position,                         /* E2 */
+		                 wi_load_acquire(&lane->ring->cursor[i].position));
+	wi_store_relaxed(&ring->tail.state, 0u);
+	wi_store_relaxed(&ring->tail.count, lane->ring->tail.count);
+	wi_store_release(&ring->tail.position, lane->ring->tail.position);          /* E1 */
 	lane->old_rings[size_index(lane->ring->size)] = lane->ring;
 	wi_store_release(&lane->ring, ring);    /* E8 */
 	return WEIR_OK;

@@ -431,7 +431,7 @@ weir_trim(weir_producer *handle, uint32_t size)
 		if (producer->scratch_count)
 			producer->scratch_used -= taken;
 		else
-			handle->tail->state -= taken << WEIR_TAKEN_SHIFT_;
+			wi_store_relaxed(&handle->tail->state, handle->tail->state - (taken << WEIR_TAKEN_SHIFT_));
 	}
 	leave(producer, WEIR_OK);
 }

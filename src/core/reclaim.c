@@ -207,6 +207,18 @@ free_released(struct wi_reclaimer *reclaimer)
 	}
 }
 
+void
+wi_reclaimer_fini(struct wi_reclaimer *reclaimer)
+{
+	struct wi_part *part, *next;
+
+	for (part = reclaimer->retired; part; part = next) {
+		next = part->next;
+		wi_memory_give(part);
+	}
+	reclaimer->retired = NULL;
+}
+
 bool
 wi_reclaimer_step(struct wi_reclaimer *reclaimer)
 {

@@ -36,6 +36,9 @@ struct wi_reclaimer {
 /* Marks it and hands it over. WEIR_ENOENT: the id is stale. WEIR_OK also if it was marked before. */
 weir_status wi_reclaimer_mark(struct wi_reclaimer *reclaimer, const struct wi_registry *registry, uint64_t id);
 
+/* Frees what still waited for a version to be let go; nobody steps or dispatches any more. */
+void wi_reclaimer_fini(struct wi_reclaimer *reclaimer);
+
 /* Moves everything as far as it goes. True: something is still on its way. One thread at a time. */
 bool wi_reclaimer_step(struct wi_reclaimer *reclaimer);
 

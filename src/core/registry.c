@@ -40,6 +40,8 @@ wi_registry_get(const struct wi_registry *registry, uint32_t index)
 void
 wi_registry_fini(struct wi_registry *registry)
 {
+	for (uint32_t i = 0; i < registry->count; i++)
+		wi_subscription_destroy(wi_registry_get(registry, i));
 	for (int c = 0; c < WI_REGISTRY_CHUNKS; c++)
 		wi_memory_give(registry->chunk[c]);
 	*registry = (struct wi_registry){ 0 };

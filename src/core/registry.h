@@ -16,6 +16,7 @@ struct wi_registry {
 /* The next index, with room for it. The caller excludes others. */
 weir_status wi_registry_room(struct wi_registry *registry, uint32_t *ret_index);
 void wi_registry_add(struct wi_registry *registry, struct wi_subscription *subscription);
+/* Destroys the subscriptions, too. */
 void wi_registry_fini(struct wi_registry *registry);
 
 /* By index; NULL: there is none. Whether the id is still its own, wi_subscription_mark() tells. */

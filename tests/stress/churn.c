@@ -176,7 +176,7 @@ wait_until_gone(weir_subscription subscription, struct outcome *outcome)
 static void
 wait_until_running(const struct outcome *outcome, uint64_t count)
 {
-	uint64_t end = now_ns() + 2 * MILLISECOND;
+	uint64_t end = now_ns() + 20 * MILLISECOND;
 
 	while (!get(&outcome->running) && get(&outcome->calls) < count && now_ns() < end)
 		;

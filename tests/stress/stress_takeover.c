@@ -39,7 +39,7 @@ get_stuck(const weir_event *event, const weir_delivery *delivery, void *context)
 		set(&stuck, 1);
 		while (!get(&let_go))
 			sleep_ns(100 * MICROSECOND);
-		behind = 0;
+		set(&behind, 0);
 		return 0;
 	}
 	CHECK(data->number == behind + 1, "number %llu after %llu", (unsigned long long)data->number,

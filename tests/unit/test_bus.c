@@ -15,7 +15,7 @@
 static void
 nap(uint64_t ns)
 {
-	nanosleep(&(struct timespec){ (time_t)(ns / UNIT_SECOND), (long)(ns % UNIT_SECOND) }, NULL);
+	nanosleep(&(struct timespec){(time_t)(ns / UNIT_SECOND), (long)(ns % UNIT_SECOND)}, NULL);
 }
 
 static uint64_t quiet_log_count;
@@ -50,19 +50,19 @@ expect_refused(const weir_bus_options *options, const weir_pool_options *pool)
 	assert_ptr_equal(bus, &bus);
 }
 
-#define REFUSED_BUS(member, value)                                                               \
-	do {                                                                                     \
-		weir_bus_options options_ = small_bus();                                         \
-		options_.member = value;                                                         \
-		expect_refused(&options_, NULL);                                                 \
+#define REFUSED_BUS(member, value)                                                                 \
+	do {                                                                                       \
+		weir_bus_options options_ = small_bus();                                           \
+		options_.member = value;                                                           \
+		expect_refused(&options_, NULL);                                                   \
 	} while (0)
 
-#define REFUSED_POOL(member, value)                                                              \
-	do {                                                                                     \
-		weir_bus_options options_ = small_bus();                                         \
-		weir_pool_options pool_ = WEIR_POOL_OPTIONS_INIT;                                \
-		pool_.member = value;                                                            \
-		expect_refused(&options_, &pool_);                                               \
+#define REFUSED_POOL(member, value)                                                                \
+	do {                                                                                       \
+		weir_bus_options options_ = small_bus();                                           \
+		weir_pool_options pool_ = WEIR_POOL_OPTIONS_INIT;                                  \
+		pool_.member = value;                                                              \
+		expect_refused(&options_, &pool_);                                                 \
 	} while (0)
 
 static void
@@ -122,7 +122,10 @@ test_bad_pool_options(void **state)
 static void
 test_sizes_of_options(void **state)
 {
-	struct { weir_bus_options known; unsigned char later[24]; } larger;
+	struct {
+		weir_bus_options known;
+		unsigned char later[24];
+	} larger;
 	weir_bus *bus = NULL;
 
 	(void)state;
@@ -180,12 +183,14 @@ test_extreme_options(void **state)
 
 /* -- what is left behind ---------------------------------------------------- */
 
-struct usage { unsigned files, threads, mappings; };
+struct usage {
+	unsigned files, threads, mappings;
+};
 
 static struct usage
 usage(void)
 {
-	return (struct usage){ unit_count_files(), unit_count_threads(), unit_count_mappings() };
+	return (struct usage){unit_count_files(), unit_count_threads(), unit_count_mappings()};
 }
 
 /* A thread that was joined may be listed for a moment more. */
@@ -265,14 +270,16 @@ test_no_leak_after_unsubscribe(void **state)
 
 		producer = unit_producer(bus);
 		for (int s = 0; s < 5; s++)
-			subscription[s] = unit_subscribe(bus, s % 2 ? "a.b" : ">", unit_count, &count);
+			subscription[s] =
+				unit_subscribe(bus, s % 2 ? "a.b" : ">", unit_count, &count);
 		/* A dispatcher has just used the table that is about to be replaced. */
 		assert_ok(weir_publish(producer, unit_topic(bus, "a.b"), NULL, 0));
 		unit_wait_for(&count, 5);
 		weir_producer_close(producer);
 		for (int s = 0; s < 5; s++)
-			assert_ok(s == 4 ? weir_unsubscribe_wait(bus, subscription[s], UNIT_PATIENCE)
-			                 : weir_unsubscribe(bus, subscription[s]));
+			assert_ok(
+				s == 4 ? weir_unsubscribe_wait(bus, subscription[s], UNIT_PATIENCE)
+				       : weir_unsubscribe(bus, subscription[s]));
 		assert_ok(weir_bus_close(bus, UNIT_PATIENCE, NULL));
 		if (i == 20)
 			memory = unit_memory_in_use();
@@ -309,7 +316,7 @@ test_open_without_memory(void **state)
 			assert_ptr_equal(bus, &bus);
 			refused++;
 		}
-		assert_int_equal(rmdir(directory), 0);  /* no counters file is left */
+		assert_int_equal(rmdir(directory), 0); /* no counters file is left */
 		free(directory);
 	}
 	assert_in_range(refused, 15, 50);
@@ -456,7 +463,10 @@ test_flush_in_vain(void **state)
 
 /* -- close ------------------------------------------------------------------ */
 
-struct onward { weir_topic topic; uint64_t count; };
+struct onward {
+	weir_topic topic;
+	uint64_t count;
+};
 
 static int
 publish_on(const weir_event *event, const weir_delivery *delivery, void *context)
@@ -479,7 +489,7 @@ test_close_delivers(void **state)
 	for (int round = 0; round < 3; round++) {
 		weir_bus *bus = unit_open(NULL, NULL);
 		weir_producer *producer = unit_producer(bus);
-		struct onward onward[STAGES] = { { .count = 0 } };
+		struct onward onward[STAGES] = {{.count = 0}};
 		uint64_t last = 0;
 		char name[8];
 
@@ -505,7 +515,7 @@ test_close_delivers(void **state)
 static void
 test_close_report(void **state)
 {
-	weir_close_report report = { .size = 7, .delivered = 77 };
+	weir_close_report report = {.size = 7, .delivered = 77};
 	weir_bus *bus = unit_open(NULL, NULL);
 
 	(void)state;
@@ -538,7 +548,7 @@ race(void *argument)
 	void *place;
 
 	racer->wrong += weir_producer_open(racer->bus, NULL, &producer) != WEIR_OK;
-	pthread_barrier_wait(racer->ready);     /* the bus may be gone at any time from here on */
+	pthread_barrier_wait(racer->ready); /* the bus may be gone at any time from here on */
 	while (status == WEIR_OK || status == WEIR_EFULL) {
 		if (racer->kind % 2) {
 			status = weir_publish(producer, racer->topic, NULL, 0);
@@ -573,9 +583,12 @@ test_close_while_publishing(void **state)
 		unit_subscribe(bus, "a", unit_count, &count);
 		pthread_barrier_init(&ready, NULL, 3);
 		for (unsigned i = 0; i < 2; i++) {
-			racer[i] = (struct racer){ .bus = bus, .topic = unit_topic(bus, "a"), .kind = i,
-				                   .ready = &ready };
-			assert_int_equal(pthread_create(&racer[i].thread, NULL, race, &racer[i]), 0);
+			racer[i] = (struct racer){.bus = bus,
+						  .topic = unit_topic(bus, "a"),
+						  .kind = i,
+						  .ready = &ready};
+			assert_int_equal(pthread_create(&racer[i].thread, NULL, race, &racer[i]),
+					 0);
 		}
 		pthread_barrier_wait(&ready);
 		nap((uint64_t)round * 20000);
@@ -605,7 +618,8 @@ try_while_closing(const weir_event *event, const weir_delivery *delivery, void *
 	weir_subscription subscription;
 
 	unit_gate_handler(event, delivery, &closing.gate);
-	closing.status[0] = weir_subscribe(delivery->bus, "a", unit_count, context, NULL, &subscription);
+	closing.status[0] =
+		weir_subscribe(delivery->bus, "a", unit_count, context, NULL, &subscription);
 	closing.status[1] = weir_producer_open(delivery->bus, NULL, &producer);
 	closing.status[2] = weir_publish(delivery->producer, topic, NULL, 0);
 	closing.status[3] = weir_unsubscribe(delivery->bus, delivery->subscription);
@@ -642,7 +656,7 @@ test_calls_while_closing(void **state)
 	assert_null(failed);
 	assert_int_equal(closing.status[0], WEIR_ECLOSED);
 	assert_int_equal(closing.status[1], WEIR_ECLOSED);
-	assert_int_equal(closing.status[2], WEIR_OK);   /* onward events are delivered to the end */
+	assert_int_equal(closing.status[2], WEIR_OK); /* onward events are delivered to the end */
 	assert_int_equal(closing.status[3], WEIR_OK);
 	assert_int_equal(closing.status[4], WEIR_EDEADLK);
 	assert_int_equal(closing.status[5], WEIR_EDEADLK);
@@ -664,8 +678,8 @@ close_with_a_stuck_handler(void *context)
 	weir_bus_options options = small_bus();
 	static uint64_t released[2];
 	static struct unit_gate gate;
-	unsigned threads = unit_count_threads();        /* one, and what a sanitizer needs */
-	weir_topic topic = { 0 };
+	unsigned threads = unit_count_threads(); /* one, and what a sanitizer needs */
+	weir_topic topic = {0};
 	weir_producer *producer;
 	weir_subscription ids[2];
 	uint64_t before;
@@ -677,7 +691,8 @@ close_with_a_stuck_handler(void *context)
 	unit_gate_init(&gate);
 	with_release.released = note_release;
 	child_expect(weir_subscribe(bus, "a", unit_gate_handler, &gate, NULL, &ids[0]) == WEIR_OK);
-	child_expect(weir_subscribe(bus, "b", unit_count, &released[1], &with_release, &ids[1]) == WEIR_OK);
+	child_expect(weir_subscribe(bus, "b", unit_count, &released[1], &with_release, &ids[1]) ==
+		     WEIR_OK);
 	child_expect(weir_topic_find(bus, "a", &topic) == WEIR_OK);
 	for (int i = 0; i < 3; i++)
 		child_expect(weir_publish(producer, topic, NULL, 0) == WEIR_OK);
@@ -716,8 +731,18 @@ static struct {
 	uint64_t where[16];
 } waits;
 
-enum { IN_HANDLER, IN_BATCH_END, IN_RELEASED, IN_TOPIC_VISIT, IN_POOL_VISIT, IN_SUBSCRIPTION_VISIT, IN_LOG,
-       IN_THREAD_BEGIN, IN_THREAD_END, PLACES };
+enum {
+	IN_HANDLER,
+	IN_BATCH_END,
+	IN_RELEASED,
+	IN_TOPIC_VISIT,
+	IN_POOL_VISIT,
+	IN_SUBSCRIPTION_VISIT,
+	IN_LOG,
+	IN_THREAD_BEGIN,
+	IN_THREAD_END,
+	PLACES
+};
 
 static void
 try_to_wait(int place)
@@ -776,7 +801,7 @@ wait_in_pool_visit(void *context, weir_pool *pool, const char *name)
 
 static int
 wait_in_subscription_visit(void *context, weir_subscription subscription, const char *name,
-                           const char *pattern, weir_pool *pool)
+			   const char *pattern, weir_pool *pool)
 {
 	(void)context, (void)subscription, (void)name, (void)pattern, (void)pool;
 	try_to_wait(IN_SUBSCRIPTION_VISIT);
@@ -820,14 +845,15 @@ test_nobody_waits_in_a_handler(void **state)
 	waits.outer = unit_open(NULL, NULL);
 	waits.subscription = unit_subscribe(waits.outer, "a", unit_count, &count);
 	options.log = wait_in_log;
-	options.stats_dir = "/nowhere/at/all";  /* which is logged */
+	options.stats_dir = "/nowhere/at/all"; /* which is logged */
 	pool.thread_begin = wait_in_thread_begin;
 	pool.thread_end = wait_in_thread_end;
 	bus = unit_open(&options, &pool);
 	producer = unit_producer(bus);
 	subscription_options.batch_end = wait_in_batch_end;
 	subscription_options.released = wait_in_released;
-	assert_ok(weir_subscribe(bus, "a", wait_in_handler, NULL, &subscription_options, &subscription));
+	assert_ok(weir_subscribe(bus, "a", wait_in_handler, NULL, &subscription_options,
+				 &subscription));
 	assert_ok(weir_publish(producer, unit_topic(bus, "a"), NULL, 0));
 	assert_ok(weir_bus_flush(bus, UNIT_PATIENCE));
 	weir_bus_each_topic(bus, wait_in_topic_visit, NULL);
@@ -853,7 +879,12 @@ test_nobody_waits_in_a_handler(void **state)
 
 /* -- looking ---------------------------------------------------------------- */
 
-struct look { weir_bus *bus; char text[256]; unsigned count, stop_after; uint64_t wrong; };
+struct look {
+	weir_bus *bus;
+	char text[256];
+	unsigned count, stop_after;
+	uint64_t wrong;
+};
 
 static int
 list_topic(void *context, weir_topic topic)
@@ -876,14 +907,15 @@ list_pool(void *context, weir_pool *pool, const char *name)
 }
 
 static int
-list_subscription(void *context, weir_subscription subscription, const char *name, const char *pattern,
-                  weir_pool *pool)
+list_subscription(void *context, weir_subscription subscription, const char *name,
+		  const char *pattern, weir_pool *pool)
 {
 	struct look *look = context;
 
 	look->wrong += subscription.id == 0 || pool != weir_bus_default_pool(look->bus);
 	look->count++;
-	snprintf(look->text + strlen(look->text), sizeof look->text - strlen(look->text), "%s=%s ", name, pattern);
+	snprintf(look->text + strlen(look->text), sizeof look->text - strlen(look->text), "%s=%s ",
+		 name, pattern);
 	return look->count == look->stop_after;
 }
 
@@ -891,7 +923,7 @@ static void
 test_each(void **state)
 {
 	weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
-	struct look look = { .count = 0 };
+	struct look look = {.count = 0};
 	weir_subscription subscription;
 	uint64_t count = 0;
 
@@ -901,26 +933,26 @@ test_each(void **state)
 	unit_topic(look.bus, "a.b");
 	weir_bus_each_topic(look.bus, list_topic, &look);
 	assert_string_equal(look.text, "weir.failed.deliver weir.gap b a.b ");
-	look = (struct look){ .bus = look.bus, .stop_after = 3 };
+	look = (struct look){.bus = look.bus, .stop_after = 3};
 	weir_bus_each_topic(look.bus, list_topic, &look);
 	assert_int_equal(look.count, 3);
-	look = (struct look){ .bus = look.bus };
+	look = (struct look){.bus = look.bus};
 	weir_bus_each_pool(look.bus, list_pool, &look);
 	assert_string_equal(look.text, "default");
 
 	options.name = "mine";
 	assert_ok(weir_subscribe(look.bus, "a.*", unit_count, &count, &options, &subscription));
-	look = (struct look){ .bus = look.bus };
+	look = (struct look){.bus = look.bus};
 	weir_bus_each_subscription(look.bus, list_subscription, &look);
 	assert_string_equal(look.text, "mine=a.* ");
 	assert_int_equal(look.wrong, 0);
 	unit_subscribe(look.bus, "a.b", unit_count, &count);
-	look = (struct look){ .bus = look.bus };
+	look = (struct look){.bus = look.bus};
 	weir_bus_each_subscription(look.bus, list_subscription, &look);
 	assert_non_null(strstr(look.text, "a.b=a.b "));
 	assert_int_equal(look.count, 2);
 	assert_ok(weir_unsubscribe_wait(look.bus, subscription, UNIT_PATIENCE));
-	look = (struct look){ .bus = look.bus, .stop_after = 1 };
+	look = (struct look){.bus = look.bus, .stop_after = 1};
 	weir_bus_each_subscription(look.bus, list_subscription, &look);
 	assert_string_equal(look.text, "a.b=a.b ");
 	weir_bus_each_topic(NULL, list_topic, &look);
@@ -931,8 +963,8 @@ test_each(void **state)
 }
 
 static int
-read_subscription(void *context, weir_subscription subscription, const char *name, const char *pattern,
-                  weir_pool *pool)
+read_subscription(void *context, weir_subscription subscription, const char *name,
+		  const char *pattern, weir_pool *pool)
 {
 	weir_subscription_counts counts = WEIR_SUBSCRIPTION_COUNTS_INIT;
 	weir_pool_counts pools = WEIR_POOL_COUNTS_INIT;
@@ -953,15 +985,17 @@ read_subscription(void *context, weir_subscription subscription, const char *nam
 static int
 read_in_a_visit(void *context)
 {
-	struct look look = { .count = 0 };
+	struct look look = {.count = 0};
 	weir_bus_options options = small_bus();
 	weir_subscription subscription;
 	uint64_t count = 0;
 
 	(void)context;
 	child_expect(weir_bus_open(&options, NULL, &look.bus) == WEIR_OK);
-	child_expect(weir_subscribe(look.bus, "a", unit_count, &count, NULL, &subscription) == WEIR_OK);
-	child_expect(weir_subscribe(look.bus, "b", unit_count, &count, NULL, &subscription) == WEIR_OK);
+	child_expect(weir_subscribe(look.bus, "a", unit_count, &count, NULL, &subscription) ==
+		     WEIR_OK);
+	child_expect(weir_subscribe(look.bus, "b", unit_count, &count, NULL, &subscription) ==
+		     WEIR_OK);
 	alarm(3);
 	weir_bus_each_subscription(look.bus, read_subscription, &look);
 	child_expect(look.count == 2);
@@ -981,7 +1015,10 @@ test_read_in_a_visit(void **state)
 static void
 test_counts(void **state)
 {
-	struct { weir_producer_counts known; uint64_t later; } larger;
+	struct {
+		weir_producer_counts known;
+		uint64_t later;
+	} larger;
 	weir_bus_counts counts = WEIR_BUS_COUNTS_INIT;
 	weir_bus *bus = unit_open(NULL, NULL);
 	weir_producer *producer = unit_producer(bus);
@@ -1017,7 +1054,7 @@ test_texts(void **state)
 		assert_non_null(weir_status_text((weir_status)status));
 		for (int other = 0; other > status; other--)
 			assert_string_not_equal(weir_status_text((weir_status)status),
-			                        weir_status_text((weir_status)other));
+						weir_status_text((weir_status)other));
 	}
 	assert_string_equal(weir_status_text((weir_status)1), "unknown status");
 	assert_string_equal(weir_status_text((weir_status)-14), "unknown status");
@@ -1029,17 +1066,19 @@ test_texts(void **state)
 static void
 test_topics(void **state)
 {
-	static const char *const bad[] = { "", ".", "a.", ".a", "a..b", "*", "a.*", ">", "a.>", "a b", "a\n",
-		                           "\xff", "weir.nothing", "weir.", "weir.failed" };
+	static const char *const bad[] = {
+		"",    ".",   "a.",  ".a",   "a..b",         "*",     "a.*",        ">",
+		"a.>", "a b", "a\n", "\xff", "weir.nothing", "weir.", "weir.failed"};
 	weir_bus *bus = unit_open(NULL, NULL);
-	weir_topic topic = { 77 }, again;
+	weir_topic topic = {77}, again;
 	char name[300];
 
 	(void)state;
 	for (size_t i = 0; i < WI_COUNT(bad); i++) {
 		assert_status(WEIR_EINVAL, weir_topic_open(bus, bad[i], &topic));
 		assert_true(weir_topic_find(bus, bad[i], &topic) ==
-		            (strncmp(bad[i], "weir.", 5) == 0 && bad[i][5] ? WEIR_ENOENT : WEIR_EINVAL));
+			    (strncmp(bad[i], "weir.", 5) == 0 && bad[i][5] ? WEIR_ENOENT
+									   : WEIR_EINVAL));
 	}
 	memset(name, 'a', sizeof name);
 	name[256] = '\0';
@@ -1064,9 +1103,9 @@ test_topics(void **state)
 	assert_string_equal(weir_topic_name(bus, topic), "weir.gap");
 	unit_topic(bus, "weir");
 	unit_topic(bus, "weird.gap");
-	assert_null(weir_topic_name(bus, (weir_topic){ 0 }));
-	assert_null(weir_topic_name(bus, (weir_topic){ 99 }));
-	assert_null(weir_topic_name(bus, (weir_topic){ UINT32_MAX }));
+	assert_null(weir_topic_name(bus, (weir_topic){0}));
+	assert_null(weir_topic_name(bus, (weir_topic){99}));
+	assert_null(weir_topic_name(bus, (weir_topic){UINT32_MAX}));
 	assert_null(weir_topic_name(NULL, topic));
 	unit_close(bus);
 }
@@ -1075,8 +1114,8 @@ static void
 test_topic_limit(void **state)
 {
 	weir_bus_options options = small_bus();
-	weir_topic topic = { 77 };
-	weir_subscription subscription = { 88 };
+	weir_topic topic = {77};
+	weir_subscription subscription = {88};
 	uint64_t count = 0;
 	weir_bus *bus;
 
@@ -1087,7 +1126,8 @@ test_topic_limit(void **state)
 	unit_topic(bus, "b");
 	unit_subscribe(bus, "c", unit_count, &count);
 	assert_status(WEIR_ELIMIT, weir_topic_open(bus, "d", &topic));
-	assert_status(WEIR_ELIMIT, weir_subscribe(bus, "d", unit_count, &count, NULL, &subscription));
+	assert_status(WEIR_ELIMIT,
+		      weir_subscribe(bus, "d", unit_count, &count, NULL, &subscription));
 	assert_int_equal(topic.id, 77);
 	assert_int_equal(subscription.id, 88);
 	unit_topic(bus, "a");
@@ -1107,7 +1147,7 @@ test_topics_without_memory(void **state)
 	unit_subscribe(bus, ">", unit_count, &count);
 	for (int i = 0; i < 1100; i++) {
 		weir_status status = WEIR_ENOMEM;
-		weir_topic topic = { 77 };
+		weir_topic topic = {77};
 		char name[32];
 
 		snprintf(name, sizeof name, "topic.%d", i);
@@ -1131,7 +1171,10 @@ test_topics_without_memory(void **state)
 
 /* -- producers -------------------------------------------------------------- */
 
-static struct { uint64_t sequence, count; uint32_t source; } delivered;
+static struct {
+	uint64_t sequence, count;
+	uint32_t source;
+} delivered;
 
 static int
 note_delivery(const weir_event *event, const weir_delivery *delivery, void *context)
@@ -1161,7 +1204,8 @@ test_producer_reuse(void **state)
 		options.ring_size = i % 3 == 2 ? 8192 : 0;
 		assert_ok(weir_producer_open(bus, &options, &producer));
 		assert_int_equal(unit_producer_counts(producer).attempted, 0);
-		assert_int_equal(weir_producer_payload_size_max(producer), (i % 3 == 2 ? 8192 : 262144) / 4);
+		assert_int_equal(weir_producer_payload_size_max(producer),
+				 (i % 3 == 2 ? 8192 : 262144) / 4);
 		for (uint32_t n = 1; n <= i; n++) {
 			assert_ok(weir_publish(producer, topic, NULL, 0));
 			assert_ok(weir_bus_flush(bus, UNIT_PATIENCE));
@@ -1234,7 +1278,7 @@ test_producer_limit(void **state)
 static void
 test_producer_sizes(void **state)
 {
-	static const uint32_t bad[] = { 1, 2048, 4095, 4097, 12288, 1u << 31, UINT32_MAX };
+	static const uint32_t bad[] = {1, 2048, 4095, 4097, 12288, 1u << 31, UINT32_MAX};
 	weir_producer *producer = (weir_producer *)&producer;
 	weir_producer_options options = WEIR_PRODUCER_OPTIONS_INIT;
 	weir_bus *bus = unit_open(NULL, NULL);
@@ -1293,14 +1337,18 @@ test_producer_many_sizes(void **state)
 
 /* -- a thread's own --------------------------------------------------------- */
 
-struct own { weir_bus *bus, *other; weir_producer *first; uint64_t wrong; };
+struct own {
+	weir_bus *bus, *other;
+	weir_producer *first;
+	uint64_t wrong;
+};
 
 static void *
 use_own(void *argument)
 {
 	struct own *own = argument;
 	weir_producer *again = NULL, *others = NULL;
-	weir_topic topic = { 3 };
+	weir_topic topic = {3};
 	void *place;
 
 	own->wrong += weir_thread_get_producer(own->bus, &own->first) != WEIR_OK;
@@ -1309,7 +1357,7 @@ use_own(void *argument)
 	own->wrong += again != own->first || others == own->first;
 	own->wrong += weir_publish(own->first, topic, "x", 1) != WEIR_OK;
 	own->wrong += weir_publish(others, topic, "x", 1) != WEIR_OK;
-	weir_producer_close(own->first);        /* is not closed by hand */
+	weir_producer_close(own->first); /* is not closed by hand */
 	own->wrong += weir_publish(own->first, topic, "x", 1) != WEIR_OK;
 	own->wrong += weir_reserve(own->first, topic, NULL, 10, &place) != WEIR_OK;
 	own->wrong += weir_reserve(own->first, topic, NULL, 10, &place) != WEIR_OK;
@@ -1329,7 +1377,7 @@ static void
 test_thread_producer(void **state)
 {
 	weir_bus_options options = small_bus();
-	struct own own = { .wrong = 0 };
+	struct own own = {.wrong = 0};
 	uint64_t count = 0;
 
 	(void)state;
@@ -1358,7 +1406,11 @@ test_thread_producer(void **state)
 	unit_close(own.bus);
 }
 
-static struct { weir_producer *got; bool same; weir_status status; } handled;
+static struct {
+	weir_producer *got;
+	bool same;
+	weir_status status;
+} handled;
 
 static int
 get_own_in_handler(const weir_event *event, const weir_delivery *delivery, void *context)
@@ -1366,8 +1418,8 @@ get_own_in_handler(const weir_event *event, const weir_delivery *delivery, void 
 	(void)event, (void)context;
 	handled.status = weir_thread_get_producer(delivery->bus, &handled.got);
 	handled.same = handled.got == delivery->producer;
-	weir_producer_close(delivery->producer);        /* is not closed by hand either */
-	return weir_publish(delivery->producer, (weir_topic){ 4 }, NULL, 0);
+	weir_producer_close(delivery->producer); /* is not closed by hand either */
+	return weir_publish(delivery->producer, (weir_topic){4}, NULL, 0);
 }
 
 static void
@@ -1391,7 +1443,11 @@ test_thread_producer_in_a_handler(void **state)
 	unit_close(bus);
 }
 
-struct outlived { weir_bus *bus; sem_t got, closed; uint64_t wrong; };
+struct outlived {
+	weir_bus *bus;
+	sem_t got, closed;
+	uint64_t wrong;
+};
 
 static void *
 outlive_bus(void *argument)
@@ -1400,17 +1456,17 @@ outlive_bus(void *argument)
 	weir_producer *producer = NULL;
 
 	outlived->wrong += weir_thread_get_producer(outlived->bus, &producer) != WEIR_OK;
-	outlived->wrong += weir_publish(producer, (weir_topic){ 3 }, NULL, 0) != WEIR_OK;
+	outlived->wrong += weir_publish(producer, (weir_topic){3}, NULL, 0) != WEIR_OK;
 	sem_post(&outlived->got);
 	sem_wait(&outlived->closed);
-	outlived->wrong += weir_publish(producer, (weir_topic){ 3 }, NULL, 0) != WEIR_ECLOSED;
+	outlived->wrong += weir_publish(producer, (weir_topic){3}, NULL, 0) != WEIR_ECLOSED;
 	return NULL;
 }
 
 static void
 test_thread_outlives_bus(void **state)
 {
-	struct outlived outlived = { .wrong = 0 };
+	struct outlived outlived = {.wrong = 0};
 	pthread_t thread;
 
 	(void)state;
@@ -1456,7 +1512,7 @@ never_visit_pool(void *context, weir_pool *pool, const char *name)
 
 static int
 never_visit_subscription(void *context, weir_subscription subscription, const char *name,
-                         const char *pattern, weir_pool *pool)
+			 const char *pattern, weir_pool *pool)
 {
 	(void)subscription, (void)name, (void)pattern, (void)pool;
 	++*(int *)context;
@@ -1472,12 +1528,15 @@ publish_in_child(struct forked *forked, weir_producer *producer)
 
 	for (int i = 0; i < 2; i++) {
 		child_expect(weir_publish(producer, forked->topic, "x", 1) == WEIR_EFORKED);
-		child_expect(weir_publish(producer, (weir_topic){ 0 }, NULL, 7) == WEIR_EFORKED);
-		child_expect(weir_publish_with(producer, forked->topic, &attributes, "x", 1) == WEIR_EFORKED);
-		child_expect(weir_publish_wait(producer, forked->topic, NULL, "x", 1, UNIT_PATIENCE) ==
-		             WEIR_EFORKED);
-		child_expect(weir_reserve(producer, forked->topic, NULL, 1, &place) == WEIR_EFORKED);
-		child_expect(weir_reserve(producer, forked->topic, &attributes, 1, &place) == WEIR_EFORKED);
+		child_expect(weir_publish(producer, (weir_topic){0}, NULL, 7) == WEIR_EFORKED);
+		child_expect(weir_publish_with(producer, forked->topic, &attributes, "x", 1) ==
+			     WEIR_EFORKED);
+		child_expect(weir_publish_wait(producer, forked->topic, NULL, "x", 1,
+					       UNIT_PATIENCE) == WEIR_EFORKED);
+		child_expect(weir_reserve(producer, forked->topic, NULL, 1, &place) ==
+			     WEIR_EFORKED);
+		child_expect(weir_reserve(producer, forked->topic, &attributes, 1, &place) ==
+			     WEIR_EFORKED);
 		child_expect(weir_commit(producer) == WEIR_EFORKED);
 		weir_trim(producer, 0);
 		weir_abort(producer);
@@ -1499,7 +1558,7 @@ use_in_child(void *context)
 	struct forked *forked = context;
 	weir_subscription subscription;
 	weir_producer *producer = NULL;
-	weir_topic topic = { 0 };
+	weir_topic topic = {0};
 	int visits = 0;
 
 	child_expect(publish_in_child(forked, forked->producer) == 0);
@@ -1511,12 +1570,14 @@ use_in_child(void *context)
 	child_expect(weir_pool_get_counts(forked->pool, &pool_counts) == WEIR_EFORKED);
 	child_expect(weir_topic_open(forked->bus, "new", &topic) == WEIR_EFORKED);
 	child_expect(weir_topic_find(forked->bus, "a", &topic) == WEIR_EFORKED);
-	child_expect(weir_subscribe(forked->bus, "a", unit_count, NULL, NULL, &subscription) == WEIR_EFORKED);
+	child_expect(weir_subscribe(forked->bus, "a", unit_count, NULL, NULL, &subscription) ==
+		     WEIR_EFORKED);
 	child_expect(weir_unsubscribe(forked->bus, forked->subscription) == WEIR_EFORKED);
-	child_expect(weir_unsubscribe_wait(forked->bus, forked->subscription, UNIT_PATIENCE) == WEIR_EFORKED);
+	child_expect(weir_unsubscribe_wait(forked->bus, forked->subscription, UNIT_PATIENCE) ==
+		     WEIR_EFORKED);
 	child_expect(weir_subscription_pause(forked->bus, forked->subscription, 1) == WEIR_EFORKED);
-	child_expect(weir_subscription_get_counts(forked->bus, forked->subscription, &subscription_counts) ==
-	             WEIR_EFORKED);
+	child_expect(weir_subscription_get_counts(forked->bus, forked->subscription,
+						  &subscription_counts) == WEIR_EFORKED);
 	child_expect(weir_producer_open(forked->bus, NULL, &producer) == WEIR_EFORKED);
 	child_expect(weir_thread_get_producer(forked->bus, &producer) == WEIR_EFORKED);
 	child_expect(weir_bus_get_counts(forked->bus, &counts, NULL, NULL, NULL) == WEIR_EFORKED);
@@ -1533,7 +1594,7 @@ use_in_child(void *context)
 static void
 open_forked(struct forked *forked)
 {
-	*forked = (struct forked){ .count = 0 };
+	*forked = (struct forked){.count = 0};
 	forked->bus = unit_open(NULL, NULL);
 	forked->pool = weir_bus_default_pool(forked->bus);
 	forked->producer = unit_producer(forked->bus);

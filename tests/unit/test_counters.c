@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_counters.c - the counters file: where it is, what is in it, and that nothing depends on it. */
+/* test_counters.c - the counters file: where and what it is, and that nothing depends on it. */
 #include "unit.h"
 
 #include <dirent.h>
@@ -20,25 +20,28 @@
 static void
 nap(uint64_t ns)
 {
-	nanosleep(&(struct timespec){ (time_t)(ns / UNIT_SECOND), (long)(ns % UNIT_SECOND) }, NULL);
+	nanosleep(&(struct timespec){(time_t)(ns / UNIT_SECOND), (long)(ns % UNIT_SECOND)}, NULL);
 }
 
 /* -- reading, as weir top does ---------------------------------------------- */
 
-/* How many counters files; the path of the last. */
+/* How many counters files of this process; the path of the last. */
 static unsigned
 find_files(const char *directory, char *path, size_t size)
 {
 	DIR *entries = opendir(directory);
 	struct dirent *entry;
 	unsigned count = 0;
+	char own[32];
 
 	if (!entries)
 		return 0;
+	snprintf(own, sizeof own, ".%d.", (int)getpid());
 	while ((entry = readdir(entries))) {
 		size_t length = strlen(entry->d_name);
 
-		if (length < 5 || strcmp(entry->d_name + length - 5, ".weir") != 0)
+		if (length < 5 || strcmp(entry->d_name + length - 5, ".weir") != 0 ||
+		    !strstr(entry->d_name, own))
 			continue;
 		snprintf(path, size, "%s/%s", directory, entry->d_name);
 		count++;
@@ -77,10 +80,12 @@ snapshot_of(const char *path, weir_counters_header *header)
 }
 
 static const void *
-entry_of(const unsigned char *bytes, const weir_counters_header *header, int section, uint32_t index)
+entry_of(const unsigned char *bytes, const weir_counters_header *header, int section,
+	 uint32_t index)
 {
 	assert_true(index < header->section[section].count);
-	return bytes + header->section[section].offset + (uint64_t)index * header->section[section].entry_size;
+	return bytes + header->section[section].offset +
+	       (uint64_t)index * header->section[section].entry_size;
 }
 
 /* -- the file of a bus ------------------------------------------------------ */
@@ -172,7 +177,8 @@ static void
 check_totals(weir_bus *bus, const unsigned char *bytes, const weir_counters_header *header)
 {
 	const weir_counters_pool *pool = entry_of(bytes, header, WEIR_COUNTERS_POOLS, 0);
-	const weir_counters_dispatcher *dispatcher = entry_of(bytes, header, WEIR_COUNTERS_DISPATCHERS, 0);
+	const weir_counters_dispatcher *dispatcher =
+		entry_of(bytes, header, WEIR_COUNTERS_DISPATCHERS, 0);
 	weir_pool_counts counts = unit_pool_counts(bus);
 
 	assert_int_equal(header->lost, 0);
@@ -197,7 +203,8 @@ static const weir_counters_producer *
 producer_of(const unsigned char *bytes, const weir_counters_header *header, const char *name)
 {
 	for (uint32_t i = 0; i < header->section[WEIR_COUNTERS_PRODUCERS].count; i++) {
-		const weir_counters_producer *producer = entry_of(bytes, header, WEIR_COUNTERS_PRODUCERS, i);
+		const weir_counters_producer *producer =
+			entry_of(bytes, header, WEIR_COUNTERS_PRODUCERS, i);
 
 		if (strcmp(producer->name, name) == 0)
 			return producer;
@@ -207,7 +214,8 @@ producer_of(const unsigned char *bytes, const weir_counters_header *header, cons
 }
 
 static const weir_counters_subscription *
-subscription_of(const unsigned char *bytes, const weir_counters_header *header, weir_subscription id)
+subscription_of(const unsigned char *bytes, const weir_counters_header *header,
+		weir_subscription id)
 {
 	for (uint32_t i = 0; i < header->section[WEIR_COUNTERS_SUBSCRIPTIONS].count; i++) {
 		const weir_counters_subscription *subscription =
@@ -245,9 +253,10 @@ test_contents(void **state)
 	options.priority = -5;
 	assert_ok(weir_subscribe(bus, "a.b", fail_always, NULL, &options, &failing));
 	for (int i = 0; i < 1000; i++)
-		assert_ok(weir_publish(producer, unit_topic(bus, i % 4 ? "a.b" : "unrouted"), "abcd", 4));
-	assert_status(WEIR_EINVAL, weir_publish(producer, (weir_topic){ 0 }, NULL, 0));
-	assert_status(WEIR_ETOOBIG, weir_publish(producer, (weir_topic){ 3 }, path, huge));
+		assert_ok(weir_publish(producer, unit_topic(bus, i % 4 ? "a.b" : "unrouted"),
+				       "abcd", 4));
+	assert_status(WEIR_EINVAL, weir_publish(producer, (weir_topic){0}, NULL, 0));
+	assert_status(WEIR_ETOOBIG, weir_publish(producer, (weir_topic){3}, path, huge));
 	assert_ok(weir_subscription_pause(bus, counting, 1));
 	assert_ok(weir_bus_flush(bus, UNIT_PATIENCE));
 	nap(1200000000);
@@ -264,8 +273,8 @@ test_contents(void **state)
 	assert_int_equal(written->refused_invalid, 1);
 	assert_int_equal(written->refused_size, 1);
 	assert_int_equal(written->refused_full + written->refused_busy + written->refused_hops +
-	                         written->refused_closed + written->discarded + written->aborted,
-	                 0);
+				 written->refused_closed + written->discarded + written->aborted,
+			 0);
 	assert_true(written->source != 0);
 
 	assert_int_equal(header.section[WEIR_COUNTERS_SUBSCRIPTIONS].count, 2);
@@ -316,7 +325,8 @@ test_stuck_is_seen(void **state)
 		bytes = snapshot_of(path, &header);
 		dispatcher = entry_of(bytes, &header, WEIR_COUNTERS_DISPATCHERS, 0);
 		seen = dispatcher->in_batch == 1 && dispatcher->subscription == stuck.id &&
-		       subscription_of(bytes, &header, stuck)->running == 1 && header.in_flight == 1;
+		       subscription_of(bytes, &header, stuck)->running == 1 &&
+		       header.in_flight == 1;
 		free(bytes);
 	}
 	assert_true(seen);
@@ -332,7 +342,8 @@ static void
 test_default_directory(void **state)
 {
 	weir_bus_options options = WEIR_BUS_OPTIONS_INIT;
-	char *directory = unit_make_directory(), path[512], own[512], *saved = getenv("XDG_RUNTIME_DIR");
+	char *directory = unit_make_directory(), path[512], own[512],
+	     *saved = getenv("XDG_RUNTIME_DIR");
 	struct stat status;
 	unsigned before;
 	weir_bus *bus;
@@ -374,7 +385,11 @@ test_default_directory(void **state)
 	unit_remove_directory(directory);
 }
 
-struct told { int level; char id[32]; unsigned count; };
+struct told {
+	int level;
+	char id[32];
+	unsigned count;
+};
 
 static void
 listen(void *context, int level, const char *id, const char *text)
@@ -391,7 +406,7 @@ static void
 expect_without(const char *directory)
 {
 	weir_bus_options options = WEIR_BUS_OPTIONS_INIT;
-	struct told told = { .count = 0 };
+	struct told told = {.count = 0};
 	weir_producer *producer;
 	uint64_t count = 0;
 	weir_bus *bus;
@@ -466,7 +481,7 @@ test_damaged_file(void **state)
 
 /* -- below the bus ---------------------------------------------------------- */
 
-static const uint32_t capacity[WEIR_COUNTERS_SECTION_COUNT] = { 1, 2, 300, 3 };
+static const uint32_t capacity[WEIR_COUNTERS_SECTION_COUNT] = {1, 2, 300, 3};
 
 static void
 test_sections(void **state)
@@ -478,7 +493,8 @@ test_sections(void **state)
 	unsigned char *bytes;
 
 	(void)state;
-	assert_true(wi_counters_open(&counters, directory, ".hidden/../name", 7, capacity, &reason));
+	assert_true(
+		wi_counters_open(&counters, directory, ".hidden/../name", 7, capacity, &reason));
 	assert_null(reason);
 	assert_int_equal(find_files(directory, path, sizeof path), 1);
 	for (int round = 1; round <= 2; round++) {
@@ -488,7 +504,10 @@ test_sections(void **state)
 				unsigned char *entry = wi_counters_entry(&counters, s);
 
 				assert_int_equal(entry != NULL, i < capacity[s]);
-				for (uint32_t b = 0; entry && b < wi_counters_header(&counters)->section[s].entry_size; b++) {
+				for (uint32_t b = 0;
+				     entry &&
+				     b < wi_counters_header(&counters)->section[s].entry_size;
+				     b++) {
 					assert_int_equal(entry[b], 0);
 					entry[b] = (unsigned char)(i + (uint32_t)round);
 				}
@@ -504,7 +523,7 @@ test_sections(void **state)
 
 				assert_int_equal(entry[0], (unsigned char)(i + (uint32_t)round));
 				assert_int_equal(entry[header.section[s].entry_size - 1],
-				                 (unsigned char)(i + (uint32_t)round));
+						 (unsigned char)(i + (uint32_t)round));
 			}
 		}
 		free(bytes);
@@ -515,7 +534,11 @@ test_sections(void **state)
 	unit_remove_directory(directory);
 }
 
-struct reader { pthread_t thread; char path[512]; uint64_t stop, read, torn; };
+struct reader {
+	pthread_t thread;
+	char path[512];
+	uint64_t stop, read, torn;
+};
 
 /* A copy between two equal even sequences is of one moment. */
 static void *
@@ -528,9 +551,11 @@ read_on(void *argument)
 		unsigned char *bytes = snapshot_of(reader->path, &header);
 
 		for (uint32_t i = 0; i < header.section[WEIR_COUNTERS_PRODUCERS].count; i++) {
-			const weir_counters_producer *entry = entry_of(bytes, &header, WEIR_COUNTERS_PRODUCERS, i);
+			const weir_counters_producer *entry =
+				entry_of(bytes, &header, WEIR_COUNTERS_PRODUCERS, i);
 
-			reader->torn += entry->committed != header.in_flight || entry->aborted != header.in_flight;
+			reader->torn += entry->committed != header.in_flight ||
+					entry->aborted != header.in_flight;
 		}
 		free(bytes);
 		__atomic_store_n(&reader->read, reader->read + 1, __ATOMIC_SEQ_CST);
@@ -542,7 +567,7 @@ static void
 test_consistent(void **state)
 {
 	char *directory = unit_make_directory();
-	struct reader reader = { .torn = 0 };
+	struct reader reader = {.torn = 0};
 	struct wi_counters counters;
 	const char *reason;
 
@@ -555,7 +580,8 @@ test_consistent(void **state)
 		wi_counters_begin(&counters);
 		wi_counters_header(&counters)->in_flight = n;
 		for (int i = 0; i < 300; i++) {
-			weir_counters_producer *entry = wi_counters_entry(&counters, WEIR_COUNTERS_PRODUCERS);
+			weir_counters_producer *entry =
+				wi_counters_entry(&counters, WEIR_COUNTERS_PRODUCERS);
 
 			entry->committed = entry->aborted = n;
 		}

@@ -30,12 +30,12 @@ test_lists(void **state)
 	cpu_set_t set;
 
 	(void)state;
-	expect_cpus("0", (const int[]){ 0 }, 1);
-	expect_cpus("2,4-7", (const int[]){ 2, 4, 5, 6, 7 }, 5);
-	expect_cpus("7,0-1,7,1", (const int[]){ 0, 1, 7 }, 3);
-	expect_cpus("3-3", (const int[]){ 3 }, 1);
-	expect_cpus("007", (const int[]){ 7 }, 1);
-	expect_cpus("1023", (const int[]){ 1023 }, 1);
+	expect_cpus("0", (const int[]){0}, 1);
+	expect_cpus("2,4-7", (const int[]){2, 4, 5, 6, 7}, 5);
+	expect_cpus("7,0-1,7,1", (const int[]){0, 1, 7}, 3);
+	expect_cpus("3-3", (const int[]){3}, 1);
+	expect_cpus("007", (const int[]){7}, 1);
+	expect_cpus("1023", (const int[]){1023}, 1);
 	assert_true(wi_cpus_parse("0-1023", &set));
 	assert_int_equal(CPU_COUNT(&set), 1024);
 }
@@ -44,9 +44,34 @@ static void
 test_lists_refused(void **state)
 {
 	static const char *const bad[] = {
-		"", " ", "a", "-", ",", "-1", "+1", "1,", ",1", "1,,2", "1-", "1-a", "-1-2", "1--2", "2-1",
-		"1 ", " 1", "1, 2", "1-2-3", "0x1", "1;2", "1024", "0-1024", "1.5", "all",
-		"18446744073709551616", "0-18446744073709551616", "99999999999999999999999999",
+		"",
+		" ",
+		"a",
+		"-",
+		",",
+		"-1",
+		"+1",
+		"1,",
+		",1",
+		"1,,2",
+		"1-",
+		"1-a",
+		"-1-2",
+		"1--2",
+		"2-1",
+		"1 ",
+		" 1",
+		"1, 2",
+		"1-2-3",
+		"0x1",
+		"1;2",
+		"1024",
+		"0-1024",
+		"1.5",
+		"all",
+		"18446744073709551616",
+		"0-18446744073709551616",
+		"99999999999999999999999999",
 	};
 	cpu_set_t set, before;
 
@@ -100,58 +125,70 @@ quota(const char *const *files)
 	return result;
 }
 
-#define QUOTA(...) quota((const char *const[]){ __VA_ARGS__, NULL })
-#define V2 "/sys/fs/cgroup"
-#define V1 "/sys/fs/cgroup/cpu,cpuacct"
+#define QUOTA(...) quota((const char *const[]){__VA_ARGS__, NULL})
+#define V2         "/sys/fs/cgroup"
+#define V1         "/sys/fs/cgroup/cpu,cpuacct"
 
 static void
 test_quota_v2(void **state)
 {
 	(void)state;
-	assert_int_equal(QUOTA("/proc/self/cgroup", "0::/\n", V2 "/cpu.max", "150000 100000\n"), 150);
-	assert_int_equal(QUOTA("/proc/self/cgroup", "0::/a/b\n", V2 "/a/b/cpu.max", "400000 100000\n"), 400);
-	assert_int_equal(QUOTA("/proc/self/cgroup", "0::/a/b\n", V2 "/a/b/cpu.max", "max 100000\n"), UINT_MAX);
-	assert_int_equal(QUOTA("/proc/self/cgroup", "0::/a/b\n", V2 "/a/b/cpu.max", "5000 100000"), 5);
-	assert_int_equal(QUOTA("/proc/self/cgroup", "0::/x\n", V2 "/x/cpu.max", "700000 100000\n"), 700);
+	assert_int_equal(QUOTA("/proc/self/cgroup", "0::/\n", V2 "/cpu.max", "150000 100000\n"),
+			 150);
+	assert_int_equal(
+		QUOTA("/proc/self/cgroup", "0::/a/b\n", V2 "/a/b/cpu.max", "400000 100000\n"), 400);
+	assert_int_equal(QUOTA("/proc/self/cgroup", "0::/a/b\n", V2 "/a/b/cpu.max", "max 100000\n"),
+			 UINT_MAX);
+	assert_int_equal(QUOTA("/proc/self/cgroup", "0::/a/b\n", V2 "/a/b/cpu.max", "5000 100000"),
+			 5);
+	assert_int_equal(QUOTA("/proc/self/cgroup", "0::/x\n", V2 "/x/cpu.max", "700000 100000\n"),
+			 700);
 }
 
 static void
 test_quota_v2_of_parents(void **state)
 {
 	(void)state;
-	assert_int_equal(QUOTA("/proc/self/cgroup", "0::/a/b/c\n", V2 "/a/b/c/cpu.max", "max 100000\n",
-	                       V2 "/a/b/cpu.max", "300000 100000\n", V2 "/a/cpu.max", "200000 100000\n"),
-	                 200);
-	assert_int_equal(QUOTA("/proc/self/cgroup", "0::/a/b/c\n", V2 "/a/b/c/cpu.max", "100000 100000\n",
-	                       V2 "/a/cpu.max", "200000 100000\n"),
-	                 100);
+	assert_int_equal(QUOTA("/proc/self/cgroup", "0::/a/b/c\n", V2 "/a/b/c/cpu.max",
+			       "max 100000\n", V2 "/a/b/cpu.max", "300000 100000\n",
+			       V2 "/a/cpu.max", "200000 100000\n"),
+			 200);
+	assert_int_equal(QUOTA("/proc/self/cgroup", "0::/a/b/c\n", V2 "/a/b/c/cpu.max",
+			       "100000 100000\n", V2 "/a/cpu.max", "200000 100000\n"),
+			 100);
 	/* The root itself, and nothing above it. */
-	assert_int_equal(QUOTA("/proc/self/cgroup", "0::/a\n", V2 "/cpu.max", "200000 100000\n"), 200);
-	assert_int_equal(QUOTA("/proc/self/cgroup", "0::/a\n", "/sys/fs/cpu.max", "200000 100000\n"), UINT_MAX);
+	assert_int_equal(QUOTA("/proc/self/cgroup", "0::/a\n", V2 "/cpu.max", "200000 100000\n"),
+			 200);
+	assert_int_equal(
+		QUOTA("/proc/self/cgroup", "0::/a\n", "/sys/fs/cpu.max", "200000 100000\n"),
+		UINT_MAX);
 	/* A sibling is nobody's limit. */
-	assert_int_equal(QUOTA("/proc/self/cgroup", "0::/a\n", V2 "/b/cpu.max", "200000 100000\n"), UINT_MAX);
+	assert_int_equal(QUOTA("/proc/self/cgroup", "0::/a\n", V2 "/b/cpu.max", "200000 100000\n"),
+			 UINT_MAX);
 }
 
 static void
 test_quota_v1(void **state)
 {
 	(void)state;
-	assert_int_equal(QUOTA("/proc/self/cgroup", "5:memory:/m\n4:cpu,cpuacct:/g\n1:name=systemd:/s\n",
-	                       V1 "/g/cpu.cfs_quota_us", "250000\n", V1 "/g/cpu.cfs_period_us", "100000\n"),
-	                 250);
+	assert_int_equal(
+		QUOTA("/proc/self/cgroup", "5:memory:/m\n4:cpu,cpuacct:/g\n1:name=systemd:/s\n",
+		      V1 "/g/cpu.cfs_quota_us", "250000\n", V1 "/g/cpu.cfs_period_us", "100000\n"),
+		250);
 	assert_int_equal(QUOTA("/proc/self/cgroup", "4:cpu:/g/h\n",
-	                       "/sys/fs/cgroup/cpu/g/h/cpu.cfs_quota_us", "-1\n",
-	                       "/sys/fs/cgroup/cpu/g/h/cpu.cfs_period_us", "100000\n",
-	                       "/sys/fs/cgroup/cpu/g/cpu.cfs_quota_us", "50000\n",
-	                       "/sys/fs/cgroup/cpu/g/cpu.cfs_period_us", "50000\n"),
-	                 100);
-	assert_int_equal(QUOTA("/proc/self/cgroup", "4:cpu:/\n", "/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n",
-	                       "/sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n"),
-	                 UINT_MAX);
+			       "/sys/fs/cgroup/cpu/g/h/cpu.cfs_quota_us", "-1\n",
+			       "/sys/fs/cgroup/cpu/g/h/cpu.cfs_period_us", "100000\n",
+			       "/sys/fs/cgroup/cpu/g/cpu.cfs_quota_us", "50000\n",
+			       "/sys/fs/cgroup/cpu/g/cpu.cfs_period_us", "50000\n"),
+			 100);
+	assert_int_equal(QUOTA("/proc/self/cgroup", "4:cpu:/\n",
+			       "/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n",
+			       "/sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n"),
+			 UINT_MAX);
 	/* A set of processors has no quota; the affinity knows about it. */
 	assert_int_equal(QUOTA("/proc/self/cgroup", "4:cpuset:/g\n",
-	                       "/sys/fs/cgroup/cpuset/g/cpuset.cpus", "0-1\n"),
-	                 UINT_MAX);
+			       "/sys/fs/cgroup/cpuset/g/cpuset.cpus", "0-1\n"),
+			 UINT_MAX);
 }
 
 static void
@@ -159,19 +196,26 @@ test_quota_of_both(void **state)
 {
 	(void)state;
 	assert_int_equal(QUOTA("/proc/self/cgroup", "4:cpu:/g\n0::/h\n",
-	                       "/sys/fs/cgroup/cpu/g/cpu.cfs_quota_us", "300000\n",
-	                       "/sys/fs/cgroup/cpu/g/cpu.cfs_period_us", "100000\n",
-	                       V2 "/h/cpu.max", "200000 100000\n"),
-	                 200);
+			       "/sys/fs/cgroup/cpu/g/cpu.cfs_quota_us", "300000\n",
+			       "/sys/fs/cgroup/cpu/g/cpu.cfs_period_us", "100000\n",
+			       V2 "/h/cpu.max", "200000 100000\n"),
+			 200);
 }
 
 /* What cannot be read is no limit. */
 static void
 test_quota_of_rubbish(void **state)
 {
-	static const char *const v2[] = { "", "\n", "max", "a b", "100000", "100000 0\n", "-5 100000\n",
-		                          "max max\n", "99999999999999999999999 100000\n" };
-	static const char *const v1[] = { "", "\n", "a", "0\n", "-1\n", "max\n" };
+	static const char *const v2[] = {"",
+					 "\n",
+					 "max",
+					 "a b",
+					 "100000",
+					 "100000 0\n",
+					 "-5 100000\n",
+					 "max max\n",
+					 "99999999999999999999999 100000\n"};
+	static const char *const v1[] = {"", "\n", "a", "0\n", "-1\n", "max\n"};
 
 	(void)state;
 	assert_int_equal(wi_cpus_quota("/nowhere/at/all"), UINT_MAX);
@@ -179,17 +223,18 @@ test_quota_of_rubbish(void **state)
 	assert_int_equal(QUOTA("/proc/self/cgroup", "\n\nno colon\none:colon\n"), UINT_MAX);
 	assert_int_equal(QUOTA("/proc/self/cgroup", "0::/a\n"), UINT_MAX);
 	for (size_t i = 0; i < WI_COUNT(v2); i++)
-		if (QUOTA("/proc/self/cgroup", "0::/a\n", V2 "/a/cpu.max", v2[i]) / 100 < CPU_SETSIZE)
+		if (QUOTA("/proc/self/cgroup", "0::/a\n", V2 "/a/cpu.max", v2[i]) / 100 <
+		    CPU_SETSIZE)
 			fail_msg("\"%s\" is a limit", v2[i]);
 	for (size_t i = 0; i < WI_COUNT(v1); i++) {
 		assert_int_equal(QUOTA("/proc/self/cgroup", "1:cpu:/a\n",
-		                       "/sys/fs/cgroup/cpu/a/cpu.cfs_quota_us", v1[i],
-		                       "/sys/fs/cgroup/cpu/a/cpu.cfs_period_us", "100000\n"),
-		                 UINT_MAX);
+				       "/sys/fs/cgroup/cpu/a/cpu.cfs_quota_us", v1[i],
+				       "/sys/fs/cgroup/cpu/a/cpu.cfs_period_us", "100000\n"),
+				 UINT_MAX);
 		assert_int_equal(QUOTA("/proc/self/cgroup", "1:cpu:/a\n",
-		                       "/sys/fs/cgroup/cpu/a/cpu.cfs_quota_us", "100000\n",
-		                       "/sys/fs/cgroup/cpu/a/cpu.cfs_period_us", v1[i]),
-		                 UINT_MAX);
+				       "/sys/fs/cgroup/cpu/a/cpu.cfs_quota_us", "100000\n",
+				       "/sys/fs/cgroup/cpu/a/cpu.cfs_period_us", v1[i]),
+				 UINT_MAX);
 	}
 }
 

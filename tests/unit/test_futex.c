@@ -57,7 +57,7 @@ sleep_on_word(void *argument)
 static void
 start(struct sleeper *sleeper, uint32_t *word, uint32_t bits, uint64_t timeout_ns)
 {
-	*sleeper = (struct sleeper){ .word = word, .bits = bits, .timeout_ns = timeout_ns };
+	*sleeper = (struct sleeper){.word = word, .bits = bits, .timeout_ns = timeout_ns};
 	assert_int_equal(pthread_create(&sleeper->thread, NULL, sleep_on_word, sleeper), 0);
 }
 

@@ -110,10 +110,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_take),
-		cmocka_unit_test(test_map),
-		cmocka_unit_test(test_wiped_in_child),
-		cmocka_unit_test(test_fail_once),
+		cmocka_unit_test(test_take),           cmocka_unit_test(test_map),
+		cmocka_unit_test(test_wiped_in_child), cmocka_unit_test(test_fail_once),
 		cmocka_unit_test(test_fail_forever),
 	};
 

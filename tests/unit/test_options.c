@@ -6,8 +6,16 @@
 
 #include "core/options.h"
 
-struct known { size_t size; uint32_t a, b; uint64_t c; };
-struct larger { struct known known; uint64_t d; unsigned char e[3]; };
+struct known {
+	size_t size;
+	uint32_t a, b;
+	uint64_t c;
+};
+struct larger {
+	struct known known;
+	uint64_t d;
+	unsigned char e[3];
+};
 
 static void
 test_none_given(void **state)
@@ -26,7 +34,7 @@ test_none_given(void **state)
 static void
 test_same_size(void **state)
 {
-	struct known given = { sizeof given, 1, 2, 3 }, known;
+	struct known given = {sizeof given, 1, 2, 3}, known;
 
 	(void)state;
 	assert_true(wi_options_take(&known, sizeof known, &given));
@@ -39,8 +47,8 @@ test_smaller(void **state)
 {
 	(void)state;
 	for (size_t size = 0; size <= sizeof(struct known); size++) {
-		struct known given = { size, 0x01010101, 0x02020202, 0x0303030303030303 }, known;
-		unsigned char expected[sizeof known] = { 0 };
+		struct known given = {size, 0x01010101, 0x02020202, 0x0303030303030303}, known;
+		unsigned char expected[sizeof known] = {0};
 
 		memset(&known, 0xff, sizeof known);
 		if (size < sizeof size) {
@@ -49,7 +57,7 @@ test_smaller(void **state)
 		}
 		assert_true(wi_options_take(&known, sizeof known, &given));
 		memcpy(expected, &given, size);
-		memcpy(expected, &(size_t){ sizeof known }, sizeof(size_t));
+		memcpy(expected, &(size_t){sizeof known}, sizeof(size_t));
 		assert_memory_equal(&known, expected, sizeof known);
 	}
 }
@@ -63,7 +71,7 @@ test_larger(void **state)
 
 	(void)state;
 	memset(&given, 0, sizeof given);
-	given.known = (struct known){ sizeof given, 1, 2, 3 };
+	given.known = (struct known){sizeof given, 1, 2, 3};
 	assert_true(wi_options_take(&known, sizeof known, &given));
 	assert_int_equal(known.size, sizeof known);
 	assert_int_equal(known.c, 3);
@@ -77,7 +85,7 @@ test_larger(void **state)
 static void
 test_give(void **state)
 {
-	const struct known known = { sizeof known, 1, 2, 3 };
+	const struct known known = {sizeof known, 1, 2, 3};
 
 	(void)state;
 	for (size_t size = 0; size <= sizeof(struct larger); size++) {
@@ -89,7 +97,8 @@ test_give(void **state)
 		memcpy(before, ret, sizeof ret);
 		assert_int_equal(wi_options_give(ret, &known, sizeof known), size >= sizeof size);
 		if (size >= sizeof size)
-			memcpy(before + sizeof size, (const char *)&known + sizeof size, filled - sizeof size);
+			memcpy(before + sizeof size, (const char *)&known + sizeof size,
+			       filled - sizeof size);
 		assert_memory_equal(ret, before, sizeof ret);
 	}
 }
@@ -98,10 +107,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_none_given),
-		cmocka_unit_test(test_same_size),
-		cmocka_unit_test(test_smaller),
-		cmocka_unit_test(test_larger),
+		cmocka_unit_test(test_none_given), cmocka_unit_test(test_same_size),
+		cmocka_unit_test(test_smaller),    cmocka_unit_test(test_larger),
 		cmocka_unit_test(test_give),
 	};
 

@@ -35,8 +35,8 @@ expect_pattern(const char *text, bool valid)
 static void
 test_every_byte(void **state)
 {
-	static const char *const tokens[] = { "?", "?a", "a?b", "a?" };
-	static const char *const shapes[] = { "%s", "%s.b.c", "a.%s.c", "a.b.%s" };
+	static const char *const tokens[] = {"?", "?a", "a?b", "a?"};
+	static const char *const shapes[] = {"%s", "%s.b.c", "a.%s.c", "a.b.%s"};
 
 	(void)state;
 	for (int byte = 1; byte < 256; byte++)
@@ -52,7 +52,7 @@ test_every_byte(void **state)
 				snprintf(text, sizeof text, shapes[s], token);
 				expect_name(text, name);
 				expect_pattern(text, name || (byte == '*' && alone) ||
-				                     (byte == '>' && alone && last));
+							     (byte == '>' && alone && last));
 			}
 }
 
@@ -82,7 +82,8 @@ test_lengths(void **state)
 static void
 test_empty_tokens(void **state)
 {
-	static const char *const bad[] = { "", ".", "..", ".a", "a.", "a..b", "a.b.", ".a.b", "a...b" };
+	static const char *const bad[] = {"",     ".",    "..",   ".a",   "a.",
+					  "a..b", "a.b.", ".a.b", "a...b"};
 
 	(void)state;
 	for (size_t i = 0; i < WI_COUNT(bad); i++) {
@@ -94,11 +95,11 @@ test_empty_tokens(void **state)
 static void
 test_wildcard_places(void **state)
 {
-	static const char *const good[] = { "*", ">", "*.*", "*.>", "a.*", "a.>", "*.b", "a.*.c", "*.*.*.>",
-		                            "weir.>", "weir.*" };
-	static const char *const bad[] = { "**", "*a", "a*", "a.*b", "a.b*", ">>", ">a", "a>", ">.a", "a.>.b",
-		                           ">.", "*.", ".*", ".>", "*>", ">*", "a.>>", "a.**", "a.>.>",
-		                           ">.>", "*..*" };
+	static const char *const good[] = {"*",   ">",     "*.*",     "*.>",    "a.*",   "a.>",
+					   "*.b", "a.*.c", "*.*.*.>", "weir.>", "weir.*"};
+	static const char *const bad[] = {"**", "*a",  "a*",    "a.*b", "a.b*",  ">>",  ">a",
+					  "a>", ">.a", "a.>.b", ">.",   "*.",    ".*",  ".>",
+					  "*>", ">*",  "a.>>",  "a.**", "a.>.>", ">.>", "*..*"};
 
 	(void)state;
 	for (size_t i = 0; i < WI_COUNT(good); i++) {
@@ -214,7 +215,7 @@ naive_matches(const char *pattern, const char *name)
 static void
 generate(struct unit_random *random, bool pattern, char *text)
 {
-	static const char *const tokens[] = { "a", "b", "aa", "ab", "weir", "a-", "weird" };
+	static const char *const tokens[] = {"a", "b", "aa", "ab", "weir", "a-", "weird"};
 	uint32_t count = 1 + unit_random_below(random, 5);
 
 	*text = '\0';
@@ -254,7 +255,7 @@ test_against_naive(void **state)
 static void
 test_all_small(void **state)
 {
-	static const char *const tokens[] = { "a", "aa", "b", "weir", "*", ">" };
+	static const char *const tokens[] = {"a", "aa", "b", "weir", "*", ">"};
 	enum { TOKENS = WI_COUNT(tokens), ALL = 6 + 36 + 216 };
 	static char text[ALL][24];
 
@@ -278,14 +279,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_byte),
-		cmocka_unit_test(test_lengths),
-		cmocka_unit_test(test_empty_tokens),
-		cmocka_unit_test(test_wildcard_places),
-		cmocka_unit_test(test_own_names),
-		cmocka_unit_test(test_matches),
-		cmocka_unit_test(test_matches_own),
-		cmocka_unit_test(test_against_naive),
+		cmocka_unit_test(test_every_byte),   cmocka_unit_test(test_lengths),
+		cmocka_unit_test(test_empty_tokens), cmocka_unit_test(test_wildcard_places),
+		cmocka_unit_test(test_own_names),    cmocka_unit_test(test_matches),
+		cmocka_unit_test(test_matches_own),  cmocka_unit_test(test_against_naive),
 		cmocka_unit_test(test_all_small),
 	};
 

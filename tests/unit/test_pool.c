@@ -15,7 +15,7 @@
 static void
 nap(uint64_t ns)
 {
-	nanosleep(&(struct timespec){ (time_t)(ns / UNIT_SECOND), (long)(ns % UNIT_SECOND) }, NULL);
+	nanosleep(&(struct timespec){(time_t)(ns / UNIT_SECOND), (long)(ns % UNIT_SECOND)}, NULL);
 }
 
 /* -- order ------------------------------------------------------------------ */
@@ -34,7 +34,8 @@ check_order(const weir_event *event, const weir_delivery *delivery, void *contex
 	memcpy(&number, weir_event_data(event), sizeof number);
 	if (delivery->source >= SOURCES_MAX ||
 	    __atomic_fetch_add(&at_once[delivery->source], 1, __ATOMIC_SEQ_CST) != 0 ||
-	    delivery->sequence != last_sequence[delivery->source] + 1 || number != delivery->sequence) {
+	    delivery->sequence != last_sequence[delivery->source] + 1 ||
+	    number != delivery->sequence) {
 		__atomic_fetch_add(&disorder, 1, __ATOMIC_SEQ_CST);
 		return 1;
 	}
@@ -44,7 +45,12 @@ check_order(const weir_event *event, const weir_delivery *delivery, void *contex
 	return 0;
 }
 
-struct publisher { pthread_t thread; weir_bus *bus; weir_topic topic; uint64_t failed; };
+struct publisher {
+	pthread_t thread;
+	weir_bus *bus;
+	weir_topic topic;
+	uint64_t failed;
+};
 
 static void *
 publish_many(void *argument)
@@ -54,8 +60,8 @@ publish_many(void *argument)
 
 	publisher->failed += weir_producer_open(publisher->bus, NULL, &producer) != WEIR_OK;
 	for (uint64_t i = 1; i <= EVENTS; i++) {
-		publisher->failed += weir_publish_wait(producer, publisher->topic, NULL, &i, sizeof i,
-		                                       UNIT_PATIENCE) != WEIR_OK;
+		publisher->failed += weir_publish_wait(producer, publisher->topic, NULL, &i,
+						       sizeof i, UNIT_PATIENCE) != WEIR_OK;
 		if (i % 2000 == 0)
 			nap(1500000);
 	}
@@ -80,8 +86,10 @@ run_order(weir_wait wait, uint32_t dispatchers)
 	memset(at_once, 0, sizeof at_once);
 	unit_subscribe(bus, "a", check_order, NULL);
 	for (int i = 0; i < PRODUCERS; i++) {
-		publishers[i] = (struct publisher){ .bus = bus, .topic = unit_topic(bus, "a") };
-		assert_int_equal(pthread_create(&publishers[i].thread, NULL, publish_many, &publishers[i]), 0);
+		publishers[i] = (struct publisher){.bus = bus, .topic = unit_topic(bus, "a")};
+		assert_int_equal(
+			pthread_create(&publishers[i].thread, NULL, publish_many, &publishers[i]),
+			0);
 	}
 	for (int i = 0; i < PRODUCERS; i++) {
 		pthread_join(publishers[i].thread, NULL);
@@ -124,7 +132,7 @@ test_order_spin(void **state)
 
 /* -- a stuck neighbour ------------------------------------------------------ */
 
-/* One dispatcher does not return; the other takes over every other ring, also what it had before. */
+/* One dispatcher does not return; the other takes over all rings but the one that it is in. */
 static void
 test_takes_over(void **state)
 {
@@ -209,7 +217,10 @@ test_parks_and_wakes(void **state)
 
 /* -- batches ---------------------------------------------------------------- */
 
-struct batches { uint64_t calls, ends; uint64_t calls_in_batch, calls_in_batch_max; };
+struct batches {
+	uint64_t calls, ends;
+	uint64_t calls_in_batch, calls_in_batch_max;
+};
 
 static int
 slow(const weir_event *event, const weir_delivery *delivery, void *context)
@@ -241,7 +252,7 @@ test_batch_by_time(void **state)
 {
 	weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
 	weir_pool_options pool = WEIR_POOL_OPTIONS_INIT;
-	struct batches batches = { .calls = 0 };
+	struct batches batches = {.calls = 0};
 	weir_subscription subscription;
 	weir_producer *producer;
 	weir_topic topic;
@@ -270,7 +281,7 @@ test_batch_by_bytes(void **state)
 {
 	weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
 	weir_bus_options bus_options = WEIR_BUS_OPTIONS_INIT;
-	struct batches batches = { .calls = 0 };
+	struct batches batches = {.calls = 0};
 	weir_subscription subscription;
 	weir_producer *producer;
 	struct unit_gate gate;
@@ -347,7 +358,7 @@ static void
 test_thread_hooks(void **state)
 {
 	weir_pool_options pool = WEIR_POOL_OPTIONS_INIT;
-	struct hooks hooks = { .begun = 0 };
+	struct hooks hooks = {.begun = 0};
 	weir_producer *producer;
 	weir_bus *bus;
 
@@ -372,7 +383,11 @@ test_thread_hooks(void **state)
 	assert_int_equal(hooks.wrong, 0);
 }
 
-struct told { char id[8][32]; int level[8]; uint64_t count; };
+struct told {
+	char id[8][32];
+	int level[8];
+	uint64_t count;
+};
 
 static void
 listen(void *context, int level, const char *id, const char *text)
@@ -395,7 +410,7 @@ note_affinity(const weir_event *event, const weir_delivery *delivery, void *cont
 	return 0;
 }
 
-/* A pool that names its processors runs there; where it may not, the log says so and it runs elsewhere. */
+/* A pool that names its processors runs there; if it may not, elsewhere, and the log says so. */
 static void
 test_pinning(void **state)
 {
@@ -403,7 +418,7 @@ test_pinning(void **state)
 	for (int refused = 0; refused < 2; refused++) {
 		weir_bus_options options = WEIR_BUS_OPTIONS_INIT;
 		weir_pool_options pool = WEIR_POOL_OPTIONS_INIT;
-		struct told told = { .count = 0 };
+		struct told told = {.count = 0};
 		cpu_set_t all, seen;
 		weir_producer *producer;
 		char cpus[16] = "1023";
@@ -447,7 +462,7 @@ test_unwise_spinning(void **state)
 {
 	weir_bus_options options = WEIR_BUS_OPTIONS_INIT;
 	weir_pool_options pool = WEIR_POOL_OPTIONS_INIT;
-	struct told told = { .count = 0 };
+	struct told told = {.count = 0};
 
 	(void)state;
 	options.log = listen;
@@ -485,16 +500,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_order_adaptive),
-		cmocka_unit_test(test_order_park),
-		cmocka_unit_test(test_order_spin),
-		cmocka_unit_test(test_takes_over),
-		cmocka_unit_test(test_parks_and_wakes),
-		cmocka_unit_test(test_batch_by_time),
-		cmocka_unit_test(test_batch_by_bytes),
-		cmocka_unit_test(test_thread_hooks),
-		cmocka_unit_test(test_pinning),
-		cmocka_unit_test(test_unwise_spinning),
+		cmocka_unit_test(test_order_adaptive),  cmocka_unit_test(test_order_park),
+		cmocka_unit_test(test_order_spin),      cmocka_unit_test(test_takes_over),
+		cmocka_unit_test(test_parks_and_wakes), cmocka_unit_test(test_batch_by_time),
+		cmocka_unit_test(test_batch_by_bytes),  cmocka_unit_test(test_thread_hooks),
+		cmocka_unit_test(test_pinning),         cmocka_unit_test(test_unwise_spinning),
 		cmocka_unit_test(test_bad_input),
 	};
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_publish.c - publishing through the public interface: what arrives, what is refused, what is counted. */
+/* test_publish.c - publishing: what arrives, what is refused, what is counted. */
 #include "unit.h"
 
 #include <pthread.h>
@@ -55,9 +55,13 @@ see(const weir_event *event, const weir_delivery *delivery, void *context)
 	struct seen *it = &seen[seen_count % SEEN_MAX];
 
 	(void)context;
-	*it = (struct seen){ .topic = weir_event_topic(event), .size = event->size, .time = event->time,
-		             .source = delivery->source, .sequence = delivery->sequence,
-		             .hops = weir_event_hops(event), .replayed = weir_event_replayed(event) };
+	*it = (struct seen){.topic = weir_event_topic(event),
+			    .size = event->size,
+			    .time = event->time,
+			    .source = delivery->source,
+			    .sequence = delivery->sequence,
+			    .hops = weir_event_hops(event),
+			    .replayed = weir_event_replayed(event)};
 	it->has_key = weir_event_key(event, &it->key);
 	if (weir_event_trace(event)) {
 		it->has_trace = true;
@@ -158,8 +162,9 @@ test_every_size(void **state)
 	close_fixture(&f, PAYLOAD_MAX + 1);
 }
 
-static const weir_trace some_trace = { { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 },
-	                               { 21, 22, 23, 24, 25, 26, 27, 28 }, 1 };
+static const weir_trace some_trace = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16},
+				      {21, 22, 23, 24, 25, 26, 27, 28},
+				      1};
 
 static weir_attributes
 attributes_of(unsigned kind)
@@ -195,7 +200,7 @@ expect_attributes(const struct seen *it, unsigned kind)
 static void
 test_attributes(void **state)
 {
-	static const uint32_t sizes[] = { 0, 1, 7, 8, 9, 16, 100, PAYLOAD_MAX };
+	static const uint32_t sizes[] = {0, 1, 7, 8, 9, 16, 100, PAYLOAD_MAX};
 	weir_subscription_options replayed = WEIR_SUBSCRIPTION_OPTIONS_INIT;
 	struct fixture f = open_fixture();
 	unsigned char data[PAYLOAD_MAX];
@@ -213,8 +218,10 @@ test_attributes(void **state)
 
 			seen_count = 0;
 			fill(data, sizes[s], kind);
-			assert_ok(weir_publish_with(f.producer, f.topic, &attributes, data, sizes[s]));
-			assert_ok(weir_publish_wait(f.producer, f.topic, &attributes, data, sizes[s], 0));
+			assert_ok(weir_publish_with(f.producer, f.topic, &attributes, data,
+						    sizes[s]));
+			assert_ok(weir_publish_wait(f.producer, f.topic, &attributes, data,
+						    sizes[s], 0));
 			flush(&f);
 			assert_ok(weir_reserve(f.producer, f.topic, &attributes, sizes[s], &place));
 			assert_int_equal((uintptr_t)place % 16, 0);
@@ -235,7 +242,10 @@ test_attributes(void **state)
 static void
 test_larger_attributes(void **state)
 {
-	struct { weir_attributes known; uint64_t later; } larger = { .later = 0 };
+	struct {
+		weir_attributes known;
+		uint64_t later;
+	} larger = {.later = 0};
 	struct fixture f = open_fixture();
 
 	(void)state;
@@ -286,7 +296,7 @@ test_several_to_a_commit(void **state)
 	(void)state;
 	for (uint32_t i = 0; i < 10; i++)
 		reserve_filled(&f, i * 3, i);
-	flush(&f);      /* an open reservation holds up nothing */
+	flush(&f); /* an open reservation holds up nothing */
 	assert_int_equal(seen_count, 0);
 	assert_int_equal(unit_producer_counts(f.producer).attempted, 0);
 	assert_ok(weir_commit(f.producer));
@@ -299,7 +309,7 @@ test_several_to_a_commit(void **state)
 			assert_int_equal(seen[i].first, i);
 	}
 	assert_int_equal(unit_producer_counts(f.producer).committed, 10);
-	assert_ok(weir_commit(f.producer));     /* none is open */
+	assert_ok(weir_commit(f.producer)); /* none is open */
 	close_fixture(&f, 10);
 }
 
@@ -318,7 +328,7 @@ test_abort(void **state)
 	assert_ok(weir_publish(f.producer, f.topic, "x", 1));
 	flush(&f);
 	assert_int_equal(seen_count, 1);
-	assert_int_equal(seen[0].sequence, 1);  /* of what was committed */
+	assert_int_equal(seen[0].sequence, 1); /* of what was committed */
 	close_fixture(&f, 4);
 }
 
@@ -330,13 +340,13 @@ test_trim(void **state)
 	unsigned char *place = NULL;
 
 	(void)state;
-	weir_trim(f.producer, 0);       /* nothing is open */
+	weir_trim(f.producer, 0); /* nothing is open */
 	for (uint32_t from = 0; from <= 64; from++)
 		for (uint32_t to = 0; to <= from + 1; to++) {
 			seen_count = 0;
 			reserve_filled(&f, 5, 9);
-			assert_ok(weir_reserve(f.producer, f.topic, from % 2 ? &attributes : NULL, from,
-			                       (void **)&place));
+			assert_ok(weir_reserve(f.producer, f.topic, from % 2 ? &attributes : NULL,
+					       from, (void **)&place));
 			fill(place, from, 3);
 			weir_trim(f.producer, to + (from - to) / 2);
 			weir_trim(f.producer, to);
@@ -392,17 +402,23 @@ static void
 test_bad_topics(void **state)
 {
 	struct fixture f = open_fixture();
-	const uint32_t bad[] = { 0, 1, 2, f.topic.id + 1, WEIR_TOPIC_MASK_, WEIR_TOPIC_MASK_ + 1 + f.topic.id,
-		                 UINT32_MAX };
+	const uint32_t bad[] = {0,
+				1,
+				2,
+				f.topic.id + 1,
+				WEIR_TOPIC_MASK_,
+				WEIR_TOPIC_MASK_ + 1 + f.topic.id,
+				UINT32_MAX};
 	void *place = &f;
 
 	(void)state;
 	for (size_t i = 0; i < WI_COUNT(bad); i++) {
-		weir_topic topic = { bad[i] };
+		weir_topic topic = {bad[i]};
 
 		assert_status(WEIR_EINVAL, weir_publish(f.producer, topic, "x", 1));
 		assert_status(WEIR_EINVAL, weir_publish_with(f.producer, topic, NULL, "x", 1));
-		assert_status(WEIR_EINVAL, weir_publish_wait(f.producer, topic, NULL, "x", 1, UNIT_PATIENCE));
+		assert_status(WEIR_EINVAL,
+			      weir_publish_wait(f.producer, topic, NULL, "x", 1, UNIT_PATIENCE));
 		assert_status(WEIR_EINVAL, weir_reserve(f.producer, topic, NULL, 1, &place));
 	}
 	assert_ptr_equal(place, &f);
@@ -428,7 +444,8 @@ test_bad_attributes(void **state)
 	bad[3].hops = 32;
 	for (size_t i = 0; i < WI_COUNT(bad); i++) {
 		assert_status(WEIR_EINVAL, weir_publish_with(f.producer, f.topic, &bad[i], "x", 1));
-		assert_status(WEIR_EINVAL, weir_publish_wait(f.producer, f.topic, &bad[i], "x", 1, 0));
+		assert_status(WEIR_EINVAL,
+			      weir_publish_wait(f.producer, f.topic, &bad[i], "x", 1, 0));
 		assert_status(WEIR_EINVAL, weir_reserve(f.producer, f.topic, &bad[i], 1, &place));
 	}
 	assert_ptr_equal(place, &f);
@@ -471,20 +488,23 @@ test_bad_pointers(void **state)
 static void
 test_too_big(void **state)
 {
-	static const uint32_t sizes[] = { PAYLOAD_MAX + 1, RING, 1u << 31, UINT32_MAX - 16, UINT32_MAX - 15,
-		                          UINT32_MAX - 1, UINT32_MAX };
+	static const uint32_t sizes[] = {
+		PAYLOAD_MAX + 1, RING,           1u << 31,  UINT32_MAX - 16,
+		UINT32_MAX - 15, UINT32_MAX - 1, UINT32_MAX};
 	struct fixture f = open_fixture();
-	unsigned char data[PAYLOAD_MAX] = { 0 };
+	unsigned char data[PAYLOAD_MAX] = {0};
 	weir_attributes attributes = attributes_of(WEIR_ATTRIBUTE_KEY | 8);
 	void *place = &f;
 
 	(void)state;
 	for (size_t i = 0; i < WI_COUNT(sizes); i++) {
 		assert_status(WEIR_ETOOBIG, weir_publish(f.producer, f.topic, data, sizes[i]));
-		assert_status(WEIR_ETOOBIG, weir_publish_with(f.producer, f.topic, &attributes, data, sizes[i]));
 		assert_status(WEIR_ETOOBIG,
-		              weir_publish_wait(f.producer, f.topic, NULL, data, sizes[i], UNIT_PATIENCE));
-		assert_status(WEIR_ETOOBIG, weir_reserve(f.producer, f.topic, NULL, sizes[i], &place));
+			      weir_publish_with(f.producer, f.topic, &attributes, data, sizes[i]));
+		assert_status(WEIR_ETOOBIG, weir_publish_wait(f.producer, f.topic, NULL, data,
+							      sizes[i], UNIT_PATIENCE));
+		assert_status(WEIR_ETOOBIG,
+			      weir_reserve(f.producer, f.topic, NULL, sizes[i], &place));
 	}
 	assert_ptr_equal(place, &f);
 	assert_int_equal(unit_producer_counts(f.producer).refused_size, 4 * WI_COUNT(sizes));
@@ -507,7 +527,8 @@ test_hops_given(void **state)
 	assert_ok(weir_publish_with(f.producer, f.topic, &attributes, NULL, 0));
 	attributes.hops = 4;
 	assert_status(WEIR_ELOOP, weir_publish_with(f.producer, f.topic, &attributes, NULL, 0));
-	assert_status(WEIR_ELOOP, weir_publish_wait(f.producer, f.topic, &attributes, NULL, 0, UNIT_PATIENCE));
+	assert_status(WEIR_ELOOP,
+		      weir_publish_wait(f.producer, f.topic, &attributes, NULL, 0, UNIT_PATIENCE));
 	attributes.hops = 31;
 	assert_status(WEIR_ELOOP, weir_reserve(f.producer, f.topic, &attributes, 0, &place));
 	assert_int_equal(unit_producer_counts(f.producer).refused_hops, 3);
@@ -553,8 +574,10 @@ test_full(void **state)
 	fill_ring(&full);
 	for (int i = 0; i < 3; i++) {
 		assert_status(WEIR_EFULL, weir_publish(full.f.producer, full.f.topic, NULL, 0));
-		assert_status(WEIR_EFULL, weir_publish_with(full.f.producer, full.f.topic, &attributes, "x", 1));
-		assert_status(WEIR_EFULL, weir_reserve(full.f.producer, full.f.topic, NULL, 0, &place));
+		assert_status(WEIR_EFULL, weir_publish_with(full.f.producer, full.f.topic,
+							    &attributes, "x", 1));
+		assert_status(WEIR_EFULL,
+			      weir_reserve(full.f.producer, full.f.topic, NULL, 0, &place));
 	}
 	assert_ptr_equal(place, &full);
 	assert_ok(weir_commit(full.f.producer));
@@ -575,8 +598,10 @@ test_wait_in_vain(void **state)
 	(void)state;
 	fill_ring(&full);
 	before = unit_now();
-	assert_status(WEIR_ETIMEDOUT, weir_publish_wait(full.f.producer, full.f.topic, NULL, NULL, 0, 0));
-	assert_status(WEIR_ETIMEDOUT, weir_publish_wait(full.f.producer, full.f.topic, NULL, NULL, 0, 10000000));
+	assert_status(WEIR_ETIMEDOUT,
+		      weir_publish_wait(full.f.producer, full.f.topic, NULL, NULL, 0, 0));
+	assert_status(WEIR_ETIMEDOUT,
+		      weir_publish_wait(full.f.producer, full.f.topic, NULL, NULL, 0, 10000000));
 	assert_true(unit_now() - before >= 10000000);
 	assert_int_equal(unit_producer_counts(full.f.producer).refused_full, 2);
 	unit_gate_pass(&full.gate, 1);
@@ -586,7 +611,7 @@ test_wait_in_vain(void **state)
 static void *
 pass_later(void *argument)
 {
-	nanosleep(&(struct timespec){ 0, 5000000 }, NULL);
+	nanosleep(&(struct timespec){0, 5000000}, NULL);
 	unit_gate_pass(argument, 1);
 	return NULL;
 }
@@ -615,8 +640,17 @@ test_wait_for_room(void **state)
  * A call that reads from a page which may not be read is interrupted by SIGSEGV, always in the
  * middle; the handler makes every other call there is, and then lets the page be read.
  */
-enum { INNER_PUBLISH, INNER_WITH, INNER_WAIT, INNER_RESERVE, INNER_RESERVE_WITH, INNER_COMMIT, INNER_ABORT,
-       INNER_TRIM, INNERS };
+enum {
+	INNER_PUBLISH,
+	INNER_WITH,
+	INNER_WAIT,
+	INNER_RESERVE,
+	INNER_RESERVE_WITH,
+	INNER_COMMIT,
+	INNER_ABORT,
+	INNER_TRIM,
+	INNERS
+};
 
 static struct {
 	struct fixture *f;
@@ -632,14 +666,24 @@ call_inner(const struct fixture *f)
 	weir_attributes attributes = attributes_of(WEIR_ATTRIBUTE_KEY);
 
 	switch (nested.inner) {
-	case INNER_PUBLISH: return weir_publish(f->producer, f->topic, "x", 1);
-	case INNER_WITH: return weir_publish_with(f->producer, f->topic, &attributes, "x", 1);
-	case INNER_WAIT: return weir_publish_wait(f->producer, f->topic, NULL, "x", 1, UNIT_PATIENCE);
-	case INNER_RESERVE: return weir_reserve(f->producer, f->topic, NULL, 1, &nested.place);
-	case INNER_RESERVE_WITH: return weir_reserve(f->producer, f->topic, &attributes, 1, &nested.place);
-	case INNER_COMMIT: return weir_commit(f->producer);
-	case INNER_ABORT: weir_abort(f->producer); return WEIR_EBUSY;
-	default: weir_trim(f->producer, 0); return WEIR_EBUSY;
+	case INNER_PUBLISH:
+		return weir_publish(f->producer, f->topic, "x", 1);
+	case INNER_WITH:
+		return weir_publish_with(f->producer, f->topic, &attributes, "x", 1);
+	case INNER_WAIT:
+		return weir_publish_wait(f->producer, f->topic, NULL, "x", 1, UNIT_PATIENCE);
+	case INNER_RESERVE:
+		return weir_reserve(f->producer, f->topic, NULL, 1, &nested.place);
+	case INNER_RESERVE_WITH:
+		return weir_reserve(f->producer, f->topic, &attributes, 1, &nested.place);
+	case INNER_COMMIT:
+		return weir_commit(f->producer);
+	case INNER_ABORT:
+		weir_abort(f->producer);
+		return WEIR_EBUSY;
+	default:
+		weir_trim(f->producer, 0);
+		return WEIR_EBUSY;
 	}
 }
 
@@ -660,17 +704,22 @@ call_outer(const struct fixture *f, unsigned outer)
 	mprotect(nested.page, 4096, PROT_NONE);
 	attributes.trace = (const weir_trace *)nested.page;
 	switch (outer) {
-	case 0: return weir_publish(f->producer, f->topic, nested.page, 100);
-	case 1: return weir_publish_with(f->producer, f->topic, NULL, nested.page, 100);
-	case 2: return weir_publish_wait(f->producer, f->topic, NULL, nested.page, 100, UNIT_PATIENCE);
-	default: return weir_reserve(f->producer, f->topic, &attributes, 0, &place);
+	case 0:
+		return weir_publish(f->producer, f->topic, nested.page, 100);
+	case 1:
+		return weir_publish_with(f->producer, f->topic, NULL, nested.page, 100);
+	case 2:
+		return weir_publish_wait(f->producer, f->topic, NULL, nested.page, 100,
+					 UNIT_PATIENCE);
+	default:
+		return weir_reserve(f->producer, f->topic, &attributes, 0, &place);
 	}
 }
 
 static void
 test_busy_inside(void **state)
 {
-	struct sigaction action = { .sa_handler = on_fault }, before;
+	struct sigaction action = {.sa_handler = on_fault}, before;
 	struct fixture f = open_fixture();
 	uint64_t attempts = 0, busy = 0;
 
@@ -730,7 +779,7 @@ test_busy_open(void **state)
 
 /* -- signals ---------------------------------------------------------------- */
 
-/* A thread and its signal handlers share a producer: each call is done whole, or refused as busy. */
+/* A thread and its signal handlers share a producer: a call is done whole, or refused as busy. */
 static struct {
 	struct fixture f;
 	volatile uint64_t attempts, done;
@@ -765,9 +814,11 @@ publish_between_signals(uint64_t *attempts, uint64_t *done)
 		*attempts += 1;
 		fill(data, sizeof data, (unsigned)i);
 		if (i % 2 == 0) {
-			status = weir_publish(signalled.f.producer, signalled.f.topic, data, sizeof data);
+			status = weir_publish(signalled.f.producer, signalled.f.topic, data,
+					      sizeof data);
 		} else {
-			status = weir_reserve(signalled.f.producer, signalled.f.topic, NULL, 48, &place);
+			status = weir_reserve(signalled.f.producer, signalled.f.topic, NULL, 48,
+					      &place);
 			if (status == WEIR_OK) {
 				memcpy(place, data, 48);
 				wrong += weir_commit(signalled.f.producer) != WEIR_OK;
@@ -782,8 +833,8 @@ publish_between_signals(uint64_t *attempts, uint64_t *done)
 static void
 test_signals(void **state)
 {
-	struct sigaction action = { .sa_handler = publish_in_signal, .sa_flags = SA_RESTART }, before;
-	struct itimerval often = { { 0, 15 }, { 0, 15 } }, never = { { 0, 0 }, { 0, 0 } };
+	struct sigaction action = {.sa_handler = publish_in_signal, .sa_flags = SA_RESTART}, before;
+	struct itimerval often = {{0, 15}, {0, 15}}, never = {{0, 0}, {0, 0}};
 	weir_bus_options options = WEIR_BUS_OPTIONS_INIT;
 	uint64_t attempts = 0, done = 0, wrong;
 	weir_producer_counts counts;
@@ -799,7 +850,7 @@ test_signals(void **state)
 	flush(&signalled.f);
 	counts = unit_producer_counts(signalled.f.producer);
 	print_message("# %lu signals, %lu refused as busy\n", (unsigned long)signalled.attempts,
-	              (unsigned long)counts.refused_busy);
+		      (unsigned long)counts.refused_busy);
 	assert_int_equal(wrong, 0);
 	assert_int_equal(counts.committed, done + signalled.done);
 	assert_int_equal(seen_count, counts.committed);
@@ -823,7 +874,7 @@ test_clock_tick(void **state)
 		/* The tick may be old by as long as a dispatcher was not asked. */
 		assert_true(seen[i].time + UNIT_SECOND / 2 > before);
 		assert_true(seen[i].time <= now_real());
-		nanosleep(&(struct timespec){ 0, 300000 }, NULL);
+		nanosleep(&(struct timespec){0, 300000}, NULL);
 	}
 	close_fixture(&f, 20);
 }
@@ -839,14 +890,14 @@ test_clock_tick_stands_still(void **state)
 	full.f = open_fixture();
 	unit_gate_init(&full.gate);
 	unit_subscribe(full.f.bus, "stop", unit_gate_handler, &full.gate);
-	nanosleep(&(struct timespec){ 0, 20000000 }, NULL);
+	nanosleep(&(struct timespec){0, 20000000}, NULL);
 	before = now_real();
 	assert_ok(weir_publish(full.f.producer, full.f.topic, NULL, 0));
 	flush(&full.f);
 	assert_true(seen[0].time + UNIT_SECOND / 100 > before);
 	assert_ok(weir_publish(full.f.producer, unit_topic(full.f.bus, "stop"), NULL, 0));
 	unit_gate_wait(&full.gate);
-	nanosleep(&(struct timespec){ 1, 250000000 }, NULL);
+	nanosleep(&(struct timespec){1, 250000000}, NULL);
 	before = now_real();
 	assert_ok(weir_publish(full.f.producer, full.f.topic, NULL, 0));
 	unit_gate_pass(&full.gate, 1);
@@ -909,7 +960,7 @@ test_publisher_fences(void **state)
 {
 	weir_bus_options options = WEIR_BUS_OPTIONS_INIT;
 	weir_pool_options pool = WEIR_POOL_OPTIONS_INIT;
-	unsigned char large[RING] = { 0 };
+	unsigned char large[RING] = {0};
 	struct fixture f;
 	uint64_t attempts = 0;
 
@@ -919,7 +970,7 @@ test_publisher_fences(void **state)
 	pool.wait = WEIR_WAIT_PARK;
 	open_with(&f, &options, &pool);
 	for (int i = 0; i < 100; i++) {
-		nanosleep(&(struct timespec){ 0, i % 10 == 0 ? 2000000 : 1000 }, NULL);
+		nanosleep(&(struct timespec){0, i % 10 == 0 ? 2000000 : 1000}, NULL);
 		assert_ok(weir_publish(f.producer, f.topic, "abc", 3));
 		reserve_filled(&f, 20, 1);
 		reserve_filled(&f, 20, 1);
@@ -929,7 +980,8 @@ test_publisher_fences(void **state)
 		assert_int_equal(seen_count, attempts);
 	}
 	for (int i = 0; i < 2000; i++)
-		assert_ok(weir_publish_wait(f.producer, f.topic, NULL, "abcdefghijklmnopq", 17, UNIT_PATIENCE));
+		assert_ok(weir_publish_wait(f.producer, f.topic, NULL, "abcdefghijklmnopq", 17,
+					    UNIT_PATIENCE));
 	assert_status(WEIR_ETOOBIG, weir_publish(f.producer, f.topic, large, RING));
 	reserve_filled(&f, 1, 1);
 	assert_status(WEIR_EBUSY, weir_publish(f.producer, f.topic, NULL, 0));
@@ -947,7 +999,8 @@ expect_closed(const struct fixture *f)
 
 	assert_status(WEIR_ECLOSED, weir_publish(f->producer, f->topic, "x", 1));
 	assert_status(WEIR_ECLOSED, weir_publish_with(f->producer, f->topic, &attributes, "x", 1));
-	assert_status(WEIR_ECLOSED, weir_publish_wait(f->producer, f->topic, NULL, "x", 1, UNIT_PATIENCE));
+	assert_status(WEIR_ECLOSED,
+		      weir_publish_wait(f->producer, f->topic, NULL, "x", 1, UNIT_PATIENCE));
 	assert_status(WEIR_ECLOSED, weir_reserve(f->producer, f->topic, NULL, 1, &place));
 	assert_ptr_equal(place, &place);
 	assert_status(WEIR_ECLOSED, weir_commit(f->producer));
@@ -985,7 +1038,8 @@ test_closed_with_reservations(void **state)
 
 			if (committed_before)
 				assert_ok(weir_publish(f.producer, f.topic, "x", 1));
-			assert_ok(weir_reserve(f.producer, f.topic, NULL, PAYLOAD_MAX, (void **)&place));
+			assert_ok(weir_reserve(f.producer, f.topic, NULL, PAYLOAD_MAX,
+					       (void **)&place));
 			assert_ok(weir_reserve(f.producer, f.topic, NULL, 100, (void **)&other));
 			memset(place, 1, PAYLOAD_MAX);
 			assert_ok(weir_bus_close(f.bus, UNIT_PATIENCE, &report));
@@ -1019,7 +1073,7 @@ static void
 test_disabled(void **state)
 {
 	struct fixture f = open_fixture();
-	unsigned char data[RING] = { 0 };
+	unsigned char data[RING] = {0};
 	void *place = &f;
 
 	(void)state;
@@ -1038,10 +1092,11 @@ test_disabled(void **state)
 	weir_abort(f.producer);
 	assert_int_equal(unit_producer_counts(f.producer).aborted, 1);
 	/* Arguments are checked as ever. */
-	assert_status(WEIR_EINVAL, weir_publish(f.producer, (weir_topic){ 0 }, "x", 1));
+	assert_status(WEIR_EINVAL, weir_publish(f.producer, (weir_topic){0}, "x", 1));
 	assert_status(WEIR_EINVAL, weir_publish(f.producer, f.topic, NULL, 1));
 	assert_status(WEIR_ETOOBIG, weir_publish(f.producer, f.topic, data, PAYLOAD_MAX + 1));
-	assert_status(WEIR_ETOOBIG, weir_reserve(f.producer, f.topic, NULL, PAYLOAD_MAX + 1, &place));
+	assert_status(WEIR_ETOOBIG,
+		      weir_reserve(f.producer, f.topic, NULL, PAYLOAD_MAX + 1, &place));
 	assert_ptr_equal(place, &f);
 	weir_bus_enable(f.bus, 1);
 	weir_bus_enable(f.bus, 1);
@@ -1146,7 +1201,8 @@ test_reservations_across(void **state)
 	(void)state;
 	for (unsigned kind = 0; kind < ALL; kind++) {
 		struct fixture f = open_fixture();
-		uint64_t open = (kind & EARLY ? 1 : 0) + (kind & DURING ? 2 : 0), used = kind & USED ? 1 : 0;
+		uint64_t open = (kind & EARLY ? 1 : 0) + (kind & DURING ? 2 : 0),
+			 used = kind & USED ? 1 : 0;
 		weir_producer_counts counts;
 		bool lost;
 
@@ -1196,7 +1252,8 @@ fill_own_ring(const weir_event *event, const weir_delivery *delivery, void *cont
 	while (weir_publish(delivery->producer, inner.onward, NULL, 0) == WEIR_OK)
 		inner.published++;
 	before = unit_now();
-	inner.statuses[0] = weir_publish_wait(delivery->producer, inner.onward, NULL, NULL, 0, WEIR_FOREVER);
+	inner.statuses[0] =
+		weir_publish_wait(delivery->producer, inner.onward, NULL, NULL, 0, WEIR_FOREVER);
 	inner.took = unit_now() - before;
 	inner.own = delivery->producer;
 	return 0;
@@ -1229,7 +1286,8 @@ leave_reservation(const weir_event *event, const weir_delivery *delivery, void *
 
 	(void)event, (void)context;
 	for (int i = 0; i < 3; i++)
-		inner.statuses[i] = weir_reserve(delivery->producer, inner.onward, NULL, 10, &place);
+		inner.statuses[i] =
+			weir_reserve(delivery->producer, inner.onward, NULL, 10, &place);
 	inner.own = delivery->producer;
 	return 0;
 }
@@ -1258,7 +1316,8 @@ test_reservation_left_by_a_handler(void **state)
 static int
 publish_onward(const weir_event *event, const weir_delivery *delivery, void *context)
 {
-	weir_attributes none = WEIR_ATTRIBUTES_INIT, fewer = WEIR_ATTRIBUTES_INIT, more = WEIR_ATTRIBUTES_INIT;
+	weir_attributes none = WEIR_ATTRIBUTES_INIT, fewer = WEIR_ATTRIBUTES_INIT,
+			more = WEIR_ATTRIBUTES_INIT;
 	void *place;
 
 	(void)event, (void)context;
@@ -1286,7 +1345,8 @@ publish_from_handler(struct fixture *f, const weir_trace *trace)
 	unit_subscribe(f->bus, "start", publish_onward, NULL);
 	attributes.hops = 4;
 	attributes.trace = trace;
-	assert_ok(weir_publish_with(f->producer, unit_topic(f->bus, "start"), &attributes, NULL, 0));
+	assert_ok(
+		weir_publish_with(f->producer, unit_topic(f->bus, "start"), &attributes, NULL, 0));
 	flush(f);
 	for (int i = 0; i < 6; i++)
 		assert_int_equal(inner.statuses[i], WEIR_OK);
@@ -1296,7 +1356,7 @@ publish_from_handler(struct fixture *f, const weir_trace *trace)
 static void
 test_hops_inherited(void **state)
 {
-	static const uint32_t hops[] = { 5, 5, 5, 9, 5 };
+	static const uint32_t hops[] = {5, 5, 5, 9, 5};
 	struct fixture f = open_fixture();
 
 	(void)state;
@@ -1345,7 +1405,7 @@ begin_far(const struct fixture *f, uint64_t position)
 static void
 test_far_positions(void **state)
 {
-	static const uint64_t positions[] = { 1ull << 32, 1ull << 63 };
+	static const uint64_t positions[] = {1ull << 32, 1ull << 63};
 	unsigned char data[PAYLOAD_MAX];
 
 	(void)state;
@@ -1357,7 +1417,8 @@ test_far_positions(void **state)
 			uint32_t size = i * 37 % 200;
 
 			fill(data, size, i);
-			assert_ok(weir_publish_wait(f.producer, f.topic, NULL, data, size, UNIT_PATIENCE));
+			assert_ok(weir_publish_wait(f.producer, f.topic, NULL, data, size,
+						    UNIT_PATIENCE));
 			if (i % 3 == 0) {
 				reserve_filled(&f, 20, i);
 				reserve_filled(&f, 0, i);
@@ -1368,7 +1429,8 @@ test_far_positions(void **state)
 		}
 		flush(&f);
 		assert_int_equal(seen_count, 1000 + 2 * 334);
-		assert_true(((struct wi_producer *)f.producer)->lane->ring->tail.position > positions[p]);
+		assert_true(((struct wi_producer *)f.producer)->lane->ring->tail.position >
+			    positions[p]);
 		close_fixture(&f, seen_count);
 	}
 }

@@ -31,20 +31,21 @@ flags_of(int kind)
 static void
 test_need(void **state)
 {
-	static const uint64_t far[] = { UINT32_MAX, UINT32_MAX - 1, UINT32_MAX - 15, UINT32_MAX - 16,
-		                        1u << 31, 1u << 30 };
+	static const uint64_t far[] = {UINT32_MAX,      UINT32_MAX - 1, UINT32_MAX - 15,
+				       UINT32_MAX - 16, 1u << 31,       1u << 30};
 
 	(void)state;
 	for (int kind = 0; kind < 4; kind++) {
 		for (uint64_t size = 0; size < 5000; size++)
 			assert_true(wi_record_need(size, flags_of(kind)) ==
-			            naive_need(size, kind & 1, kind & 2));
+				    naive_need(size, kind & 1, kind & 2));
 		for (size_t i = 0; i < WI_COUNT(far); i++)
 			assert_true(wi_record_need(far[i], flags_of(kind)) ==
-			            naive_need(far[i], kind & 1, kind & 2));
+				    naive_need(far[i], kind & 1, kind & 2));
 	}
 	/* Other flags take no room. */
-	assert_int_equal(wi_record_need(1, WEIR_REPLAYED_ | WEIR_HOPS_MASK_ | WEIR_TOPIC_MASK_), 32);
+	assert_int_equal(wi_record_need(1, WEIR_REPLAYED_ | WEIR_HOPS_MASK_ | WEIR_TOPIC_MASK_),
+			 32);
 }
 
 static void
@@ -53,9 +54,10 @@ test_length(void **state)
 	(void)state;
 	for (int kind = 0; kind < 4; kind++)
 		for (uint32_t size = 0; size < 100; size++) {
-			weir_event event = { .size = size, .topic_flags = 77 | flags_of(kind) };
+			weir_event event = {.size = size, .topic_flags = 77 | flags_of(kind)};
 
-			assert_int_equal(wi_record_length(&event), naive_need(size, kind & 1, kind & 2));
+			assert_int_equal(wi_record_length(&event),
+					 naive_need(size, kind & 1, kind & 2));
 		}
 }
 
@@ -66,17 +68,18 @@ test_accessors(void **state)
 	(void)state;
 	for (int kind = 0; kind < 8; kind++)
 		for (uint32_t size = 0; size < 64; size++) {
-			_Alignas(16) unsigned char record[256] = { 0 };
+			_Alignas(16) unsigned char record[256] = {0};
 			weir_event *event = (weir_event *)record;
 			uint32_t at = 16 + (size + 7) / 8 * 8, hops = size % 32;
 			uint64_t key = 0;
 
 			memset(record + 16, 0xaa, sizeof record - 16);
 			event->size = size;
-			event->topic_flags = 0x00abcdef | flags_of(kind) | (kind & 4 ? WEIR_REPLAYED_ : 0) |
-			                     hops << WEIR_HOPS_SHIFT_;
+			event->topic_flags = 0x00abcdef | flags_of(kind) |
+					     (kind & 4 ? WEIR_REPLAYED_ : 0) |
+					     hops << WEIR_HOPS_SHIFT_;
 			if (kind & 1)
-				memcpy(record + at, &(uint64_t){ 0x1122334455667788 }, 8), at += 8;
+				memcpy(record + at, &(uint64_t){0x1122334455667788}, 8), at += 8;
 			if (kind & 2)
 				memset(record + at, 0xbb, 25);
 			assert_ptr_equal(weir_event_data(event), record + 16);
@@ -101,7 +104,8 @@ test_ring_holds_the_longest(void **state)
 	(void)state;
 	for (uint32_t size = WI_RING_SIZE_MIN; size <= 1u << 20; size *= 2) {
 		struct wi_ring *ring = wi_ring_create(size);
-		uint64_t longest = wi_record_need(wi_ring_payload_max(size), WEIR_KEY_ | WEIR_TRACE_);
+		uint64_t longest =
+			wi_record_need(wi_ring_payload_max(size), WEIR_KEY_ | WEIR_TRACE_);
 
 		assert_non_null(ring);
 		assert_int_equal(ring->size, size);

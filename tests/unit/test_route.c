@@ -18,7 +18,7 @@ struct world {
 	struct wi_routes routes;
 	struct wi_subscription *live[SUBSCRIPTIONS_MAX];
 	uint32_t live_count;
-	struct wi_subscription *first;          /* the pool's list, newest first */
+	struct wi_subscription *first; /* the pool's list, newest first */
 	uint64_t serial;
 };
 
@@ -107,8 +107,8 @@ check_topic(const struct world *world, uint32_t topic)
 }
 
 /*
- * Entries that name a list, or (once for each list) what the lists say of that. Lists met are marked
- * by touched_next, which means something only within a change.
+ * Entries that name a list, or (once for each list) what the lists say of that. Lists met are
+ * marked by touched_next, which means something only within a change.
  */
 static uint64_t
 count_entries(const struct wi_table *table, int by_lists)
@@ -159,12 +159,17 @@ check(const struct world *world)
 
 /* -- an older version stays as it was --------------------------------------- */
 
-struct copy { struct wi_table *table; uint32_t count; struct wi_list **list; uint32_t *list_count; };
+struct copy {
+	struct wi_table *table;
+	uint32_t count;
+	struct wi_list **list;
+	uint32_t *list_count;
+};
 
 static struct copy
 copy_table(const struct world *world)
 {
-	struct copy copy = { world->routes.table, world->topics.count, NULL, NULL };
+	struct copy copy = {world->routes.table, world->topics.count, NULL, NULL};
 
 	copy.list = calloc(copy.count + 1, sizeof *copy.list);
 	copy.list_count = calloc(copy.count + 1, sizeof *copy.list_count);
@@ -211,7 +216,8 @@ reachable(const struct wi_table *table, const void *part)
 static void
 check_retired(const struct world *world, const struct wi_part *before)
 {
-	for (const struct wi_part *part = world->routes.retired; part != before; part = part->next) {
+	for (const struct wi_part *part = world->routes.retired; part != before;
+	     part = part->next) {
 		assert_true(part->birth < part->death);
 		assert_int_equal(part->death, world->routes.table->part.birth);
 		assert_false(reachable(world->routes.table, part));
@@ -224,35 +230,37 @@ static struct wi_subscription *
 make_subscription(struct world *world, const char *pattern, int32_t priority)
 {
 	weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
-	struct wi_subscription *subscription = wi_subscription_create(NULL, (uint32_t)world->serial, 1);
+	struct wi_subscription *subscription =
+		wi_subscription_create(NULL, (uint32_t)world->serial, 1);
 
 	options.priority = priority;
-	assert_true(wi_subscription_init(subscription, pattern, unit_count, NULL, &options, ++world->serial));
+	assert_true(wi_subscription_init(subscription, pattern, unit_count, NULL, &options,
+					 ++world->serial));
 	return subscription;
 }
 
 /* Fails each allocation in turn; whatever fails leaves all as it was. */
-#define UNTIL_IT_WORKS(world, call)                                                              \
-	do {                                                                                     \
-		struct copy copy_ = copy_table(world);                                           \
-		struct wi_part *retired_ = (world)->routes.retired;                              \
-		uint64_t number_ = 0;                                                            \
-		weir_status status_;                                                             \
-		for (;;) {                                                                       \
-			wi_memory_fail_at(++number_, false);                                     \
-			status_ = (call);                                                        \
-			wi_memory_fail_at(0, false);                                             \
-			if (status_ == WEIR_OK)                                                  \
-				break;                                                           \
-			assert_int_equal(status_, WEIR_ENOMEM);                                  \
-			assert_ptr_equal((world)->routes.table, copy_.table);                    \
-			assert_ptr_equal((world)->routes.retired, retired_);                     \
-			check_copy(&copy_);                                                      \
-			check_references(world);                                                 \
-		}                                                                                \
-		check_copy(&copy_);                                                              \
-		check_retired(world, retired_);                                                            \
-		free_copy(&copy_);                                                               \
+#define UNTIL_IT_WORKS(world, call)                                                                \
+	do {                                                                                       \
+		struct copy copy_ = copy_table(world);                                             \
+		struct wi_part *retired_ = (world)->routes.retired;                                \
+		uint64_t number_ = 0;                                                              \
+		weir_status status_;                                                               \
+		for (;;) {                                                                         \
+			wi_memory_fail_at(++number_, false);                                       \
+			status_ = (call);                                                          \
+			wi_memory_fail_at(0, false);                                               \
+			if (status_ == WEIR_OK)                                                    \
+				break;                                                             \
+			assert_int_equal(status_, WEIR_ENOMEM);                                    \
+			assert_ptr_equal((world)->routes.table, copy_.table);                      \
+			assert_ptr_equal((world)->routes.retired, retired_);                       \
+			check_copy(&copy_);                                                        \
+			check_references(world);                                                   \
+		}                                                                                  \
+		check_copy(&copy_);                                                                \
+		check_retired(world, retired_);                                                    \
+		free_copy(&copy_);                                                                 \
 	} while (0)
 
 static struct wi_subscription *
@@ -432,7 +440,8 @@ test_cost_of_exact(void **state)
 	insert(&world, "filler.9999", 0);
 	for (struct wi_part *part = world.routes.retired; part; part = part->next)
 		retired++;
-	assert_int_equal(retired, 2);   /* the old table and the old chunk; the old list is still used */
+	assert_int_equal(retired,
+			 2); /* the old table and the old chunk; the old list is still used */
 	world_fini(&world);
 }
 
@@ -467,7 +476,7 @@ test_dropped_topic(void **state)
 static void
 random_name(struct unit_random *random, bool pattern, char *name)
 {
-	static const char *const tokens[] = { "a", "b", "c" };
+	static const char *const tokens[] = {"a", "b", "c"};
 	uint32_t count = 1 + unit_random_below(random, 4);
 
 	*name = '\0';
@@ -475,9 +484,10 @@ random_name(struct unit_random *random, bool pattern, char *name)
 		uint32_t choice = unit_random_below(random, 8);
 
 		strcat(name, i ? "." : "");
-		strcat(name, pattern && choice < 2                     ? "*"
-		             : pattern && choice == 2 && i == count - 1 ? ">"
-		                                                        : tokens[unit_random_below(random, 3)]);
+		strcat(name, pattern && choice < 2 ? "*"
+			     : pattern && choice == 2 && i == count - 1
+				     ? ">"
+				     : tokens[unit_random_below(random, 3)]);
 	}
 }
 
@@ -536,7 +546,7 @@ test_no_leak(void **state)
 
 	(void)state;
 	for (int round = 0; round < 8; round++) {
-		struct unit_random random = { 42 };
+		struct unit_random random = {42};
 		struct world world;
 
 		world_init(&world, 1000);
@@ -553,14 +563,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_empty),
-		cmocka_unit_test(test_order),
-		cmocka_unit_test(test_own_topics),
-		cmocka_unit_test(test_sharing),
-		cmocka_unit_test(test_cost_of_exact),
-		cmocka_unit_test(test_dropped_topic),
-		cmocka_unit_test(test_against_naive),
-		cmocka_unit_test(test_no_leak),
+		cmocka_unit_test(test_empty),         cmocka_unit_test(test_order),
+		cmocka_unit_test(test_own_topics),    cmocka_unit_test(test_sharing),
+		cmocka_unit_test(test_cost_of_exact), cmocka_unit_test(test_dropped_topic),
+		cmocka_unit_test(test_against_naive), cmocka_unit_test(test_no_leak),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_subscribe.c - subscriptions from their beginning to their end, through the public interface. */
+/* test_subscribe.c - subscriptions from their beginning to their end. */
 #include "unit.h"
 
 #include <pthread.h>
@@ -12,7 +12,7 @@
 struct fixture {
 	weir_bus *bus;
 	weir_producer *producer;
-	weir_topic topic;       /* "a.b" */
+	weir_topic topic; /* "a.b" */
 };
 
 static struct fixture
@@ -60,10 +60,10 @@ publish_and_flush(const struct fixture *fixture, unsigned count)
 }
 
 static weir_subscription
-subscribe_with(const struct fixture *fixture, const char *pattern, weir_handler_fn handler, void *context,
-               const weir_subscription_options *options)
+subscribe_with(const struct fixture *fixture, const char *pattern, weir_handler_fn handler,
+	       void *context, const weir_subscription_options *options)
 {
-	weir_subscription subscription = { 0 };
+	weir_subscription subscription = {0};
 
 	assert_ok(weir_subscribe(fixture->bus, pattern, handler, context, options, &subscription));
 	assert_true(subscription.id != 0);
@@ -75,33 +75,40 @@ subscribe_with(const struct fixture *fixture, const char *pattern, weir_handler_
 static void
 test_bad_input(void **state)
 {
-	static const char *const patterns[] = { "", ".", "a.", ".a", "a..b", "a b", "**", ">.a", "a.>.b", "\xc3\xa4" };
+	static const char *const patterns[] = {"",    ".",  "a.",  ".a",    "a..b",
+					       "a b", "**", ">.a", "a.>.b", "\xc3\xa4"};
 	struct fixture f = open_fixture();
 	weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
-	weir_subscription subscription = { 77 };
+	weir_subscription subscription = {77};
 	weir_bus *other = unit_open(NULL, NULL);
 	uint64_t count = 0;
 	char large[300];
 
 	(void)state;
-	assert_status(WEIR_EINVAL, weir_subscribe(NULL, "a", unit_count, &count, NULL, &subscription));
-	assert_status(WEIR_EINVAL, weir_subscribe(f.bus, NULL, unit_count, &count, NULL, &subscription));
+	assert_status(WEIR_EINVAL,
+		      weir_subscribe(NULL, "a", unit_count, &count, NULL, &subscription));
+	assert_status(WEIR_EINVAL,
+		      weir_subscribe(f.bus, NULL, unit_count, &count, NULL, &subscription));
 	assert_status(WEIR_EINVAL, weir_subscribe(f.bus, "a", NULL, &count, NULL, &subscription));
 	assert_status(WEIR_EINVAL, weir_subscribe(f.bus, "a", unit_count, &count, NULL, NULL));
 	for (size_t i = 0; i < WI_COUNT(patterns); i++)
-		assert_status(WEIR_EINVAL, weir_subscribe(f.bus, patterns[i], unit_count, &count, NULL,
-		                                          &subscription));
+		assert_status(WEIR_EINVAL, weir_subscribe(f.bus, patterns[i], unit_count, &count,
+							  NULL, &subscription));
 	memset(large, 'a', sizeof large);
 	large[256] = '\0';
-	assert_status(WEIR_EINVAL, weir_subscribe(f.bus, large, unit_count, &count, NULL, &subscription));
+	assert_status(WEIR_EINVAL,
+		      weir_subscribe(f.bus, large, unit_count, &count, NULL, &subscription));
 	options.flags = 2;
-	assert_status(WEIR_EINVAL, weir_subscribe(f.bus, "a", unit_count, &count, &options, &subscription));
+	assert_status(WEIR_EINVAL,
+		      weir_subscribe(f.bus, "a", unit_count, &count, &options, &subscription));
 	options = (weir_subscription_options)WEIR_SUBSCRIPTION_OPTIONS_INIT;
 	options.size = sizeof options.size - 1;
-	assert_status(WEIR_EINVAL, weir_subscribe(f.bus, "a", unit_count, &count, &options, &subscription));
+	assert_status(WEIR_EINVAL,
+		      weir_subscribe(f.bus, "a", unit_count, &count, &options, &subscription));
 	options = (weir_subscription_options)WEIR_SUBSCRIPTION_OPTIONS_INIT;
 	options.pool = weir_bus_default_pool(other);
-	assert_status(WEIR_EINVAL, weir_subscribe(f.bus, "a", unit_count, &count, &options, &subscription));
+	assert_status(WEIR_EINVAL,
+		      weir_subscribe(f.bus, "a", unit_count, &count, &options, &subscription));
 	assert_int_equal(subscription.id, 77);
 	options.pool = weir_bus_default_pool(f.bus);
 	large[255] = '\0';
@@ -117,8 +124,13 @@ test_stale_ids(void **state)
 	weir_subscription_counts counts = WEIR_SUBSCRIPTION_COUNTS_INIT;
 	uint64_t count = 0;
 	weir_subscription first = unit_subscribe(f.bus, "a.b", unit_count, &count);
-	const weir_subscription bad[] = { { 0 }, { 1 }, { first.id + 1 }, { first.id + (1ull << 32) },
-		                          { (uint32_t)first.id }, { UINT64_MAX }, { 1ull << 32 | 77 } };
+	const weir_subscription bad[] = {{0},
+					 {1},
+					 {first.id + 1},
+					 {first.id + (1ull << 32)},
+					 {(uint32_t)first.id},
+					 {UINT64_MAX},
+					 {1ull << 32 | 77}};
 
 	(void)state;
 	counts.due = 55;
@@ -166,7 +178,7 @@ test_ids_are_not_used_again(void **state)
 
 static weir_status
 subscribe_without_memory(struct fixture *f, const char *pattern, uint64_t number, uint64_t *count,
-                         weir_subscription *subscription)
+			 weir_subscription *subscription)
 {
 	weir_status status;
 
@@ -180,15 +192,16 @@ subscribe_without_memory(struct fixture *f, const char *pattern, uint64_t number
 static void
 test_without_memory(void **state)
 {
-	static const char *const patterns[] = { "a.b", "new.topic", "a.*", ">" };
+	static const char *const patterns[] = {"a.b", "new.topic", "a.*", ">"};
 
 	(void)state;
 	for (size_t p = 0; p < WI_COUNT(patterns); p++) {
 		struct fixture f = open_fixture();
-		weir_subscription subscription = { 77 };
+		weir_subscription subscription = {77};
 		uint64_t number = 0, count = 0;
 
-		while (subscribe_without_memory(&f, patterns[p], ++number, &count, &subscription) == WEIR_ENOMEM) {
+		while (subscribe_without_memory(&f, patterns[p], ++number, &count, &subscription) ==
+		       WEIR_ENOMEM) {
 			assert_int_equal(subscription.id, 77);
 			publish_and_flush(&f, 1);
 			assert_int_equal(count, 0);
@@ -238,9 +251,12 @@ write_letter(const weir_event *event, const weir_delivery *delivery, void *conte
 static void
 test_priorities(void **state)
 {
-	static const struct { const char *letter, *pattern; int32_t priority; } all[] = {
-		{ "d", "a.b", 0 },       { "a", "a.*", INT32_MAX }, { "e", ">", 0 }, { "g", "a.>", -1 },
-		{ "b", "*.b", 5 },       { "h", "a.b", INT32_MIN }, { "c", "a.b", 5 }, { "f", "*.*", 0 },
+	static const struct {
+		const char *letter, *pattern;
+		int32_t priority;
+	} all[] = {
+		{"d", "a.b", 0}, {"a", "a.*", INT32_MAX}, {"e", ">", 0},   {"g", "a.>", -1},
+		{"b", "*.b", 5}, {"h", "a.b", INT32_MIN}, {"c", "a.b", 5}, {"f", "*.*", 0},
 	};
 	struct fixture f = open_fixture();
 	weir_subscription subscription[WI_COUNT(all)];
@@ -250,7 +266,8 @@ test_priorities(void **state)
 		weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
 
 		options.priority = all[i].priority;
-		subscription[i] = subscribe_with(&f, all[i].pattern, write_letter, (void *)all[i].letter, &options);
+		subscription[i] = subscribe_with(&f, all[i].pattern, write_letter,
+						 (void *)all[i].letter, &options);
 	}
 	order[0] = '\0';
 	publish_and_flush(&f, 2);
@@ -328,7 +345,10 @@ test_own_topics(void **state)
 /* -- batches that are known beforehand -------------------------------------- */
 
 /* While the dispatcher is held in a handler, what is published gathers for its next batches. */
-struct held { struct unit_gate gate; weir_topic topic; };
+struct held {
+	struct unit_gate gate;
+	weir_topic topic;
+};
 
 static void
 hold(const struct fixture *f, struct held *held)
@@ -366,10 +386,10 @@ subscribe_once(const weir_event *event, const weir_delivery *delivery, void *con
 	(void)event;
 	if (inner->calls++)
 		return 0;
-	inner->status[0] = weir_subscribe(delivery->bus, "onward.exact", unit_count, &inner->others, NULL,
-	                                  &inner->other);
-	inner->status[1] = weir_subscribe(delivery->bus, "onward.*", unit_count, &inner->others, NULL,
-	                                  &inner->other);
+	inner->status[0] = weir_subscribe(delivery->bus, "onward.exact", unit_count, &inner->others,
+					  NULL, &inner->other);
+	inner->status[1] = weir_subscribe(delivery->bus, "onward.*", unit_count, &inner->others,
+					  NULL, &inner->other);
 	inner->status[2] = weir_topic_find(delivery->bus, "onward.exact", &inner->topic);
 	inner->status[3] = weir_publish(delivery->producer, inner->topic, NULL, 0);
 	inner->status[4] = weir_topic_open(delivery->bus, "onward.made", &made);
@@ -381,7 +401,7 @@ static void
 test_subscribe_in_a_handler(void **state)
 {
 	struct fixture f = open_fixture();
-	struct inner inner = { .calls = 0 };
+	struct inner inner = {.calls = 0};
 
 	(void)state;
 	unit_subscribe(f.bus, "a.b", subscribe_once, &inner);
@@ -402,7 +422,8 @@ unsubscribe_self(const weir_event *event, const weir_delivery *delivery, void *c
 
 	(void)event;
 	inner->calls++;
-	inner->status[0] = weir_unsubscribe_wait(delivery->bus, delivery->subscription, UNIT_PATIENCE);
+	inner->status[0] =
+		weir_unsubscribe_wait(delivery->bus, delivery->subscription, UNIT_PATIENCE);
 	inner->status[1] = weir_unsubscribe(delivery->bus, delivery->subscription);
 	inner->status[2] = weir_unsubscribe(delivery->bus, delivery->subscription);
 	return 0;
@@ -412,7 +433,7 @@ static void
 test_unsubscribe_itself(void **state)
 {
 	struct fixture f = open_fixture();
-	struct inner inner = { .calls = 0 };
+	struct inner inner = {.calls = 0};
 	struct held held;
 
 	(void)state;
@@ -450,7 +471,7 @@ test_unsubscribe_another(void **state)
 	for (int before = 0; before < 2; before++) {
 		weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
 		struct fixture f = open_fixture();
-		struct inner inner = { .calls = 0 };
+		struct inner inner = {.calls = 0};
 		struct held held;
 
 		options.priority = before ? 1 : -1;
@@ -473,7 +494,8 @@ look_at_itself(const weir_event *event, const weir_delivery *delivery, void *con
 
 	(void)event;
 	inner->counts = (weir_subscription_counts)WEIR_SUBSCRIPTION_COUNTS_INIT;
-	inner->status[0] = weir_subscription_get_counts(delivery->bus, delivery->subscription, &inner->counts);
+	inner->status[0] =
+		weir_subscription_get_counts(delivery->bus, delivery->subscription, &inner->counts);
 	inner->status[1] = weir_subscription_pause(delivery->bus, delivery->subscription, 1);
 	return 0;
 }
@@ -482,7 +504,7 @@ static void
 test_look_in_a_handler(void **state)
 {
 	struct fixture f = open_fixture();
-	struct inner inner = { .calls = 0 };
+	struct inner inner = {.calls = 0};
 
 	(void)state;
 	inner.self = unit_subscribe(f.bus, "a.b", look_at_itself, &inner);
@@ -513,7 +535,8 @@ test_pause(void **state)
 	publish_and_flush(&f, 2);
 	assert_ok(weir_subscription_pause(f.bus, subscription, 1));
 	assert_ok(weir_subscription_pause(f.bus, subscription, 5));
-	assert_int_equal(unit_subscription_counts(f.bus, subscription).state, WEIR_SUBSCRIPTION_PAUSED);
+	assert_int_equal(unit_subscription_counts(f.bus, subscription).state,
+			 WEIR_SUBSCRIPTION_PAUSED);
 	publish_and_flush(&f, 3);
 	assert_ok(weir_subscription_pause(f.bus, subscription, 0));
 	assert_ok(weir_subscription_pause(f.bus, subscription, 0));
@@ -563,7 +586,7 @@ fail_with(const weir_event *event, const weir_delivery *delivery, void *context)
 static void
 test_failures(void **state)
 {
-	static const unsigned char codes[] = { 0, 3, 0, 3, 9, 3, 0 };
+	static const unsigned char codes[] = {0, 3, 0, 3, 9, 3, 0};
 	struct fixture f = open_fixture();
 	weir_subscription_counts counts;
 	uint64_t calls = 0, others = 0;
@@ -658,7 +681,7 @@ test_released(void **state)
 {
 	weir_subscription_options options = options_of(false);
 	struct fixture f = open_fixture();
-	struct ending ending = { .calls = 0 };
+	struct ending ending = {.calls = 0};
 	weir_subscription subscription = subscribe_with(&f, "a.b", handle, &ending, &options);
 
 	(void)state;
@@ -683,8 +706,9 @@ test_wait(void **state)
 
 	(void)state;
 	for (int i = 0; i < 50; i++) {
-		struct ending ending = { .calls = 0 };
-		weir_subscription subscription = subscribe_with(&f, "a.*", handle, &ending, &options);
+		struct ending ending = {.calls = 0};
+		weir_subscription subscription =
+			subscribe_with(&f, "a.*", handle, &ending, &options);
 
 		publish_and_flush(&f, 1);
 		if (i % 2)
@@ -693,7 +717,8 @@ test_wait(void **state)
 			weir_unsubscribe_wait(f.bus, subscription, UNIT_PATIENCE);
 		unit_wait_for(&ending.released, 1);
 		assert_int_equal(ending.released, 1);
-		assert_status(WEIR_ENOENT, weir_unsubscribe_wait(f.bus, subscription, UNIT_PATIENCE));
+		assert_status(WEIR_ENOENT,
+			      weir_unsubscribe_wait(f.bus, subscription, UNIT_PATIENCE));
 		assert_status(WEIR_ENOENT, weir_unsubscribe(f.bus, subscription));
 		publish_and_flush(&f, 1);
 		assert_int_equal(ending.calls, 1);
@@ -706,7 +731,7 @@ test_stuck(void **state)
 {
 	weir_subscription_options options = options_of(false);
 	struct fixture f = open_fixture();
-	struct ending ending = { .calls = 0 };
+	struct ending ending = {.calls = 0};
 	weir_subscription subscription;
 	weir_subscription_counts counts;
 	uint64_t before;
@@ -725,7 +750,8 @@ test_stuck(void **state)
 	assert_int_equal(counts.running, 1);
 	assert_int_equal(ending.released, 0);
 	assert_ok(weir_subscription_pause(f.bus, subscription, 1));
-	assert_int_equal(unit_subscription_counts(f.bus, subscription).state, WEIR_SUBSCRIPTION_ENDING);
+	assert_int_equal(unit_subscription_counts(f.bus, subscription).state,
+			 WEIR_SUBSCRIPTION_ENDING);
 	unit_gate_pass(&ending.gate, 1);
 	assert_ok(weir_unsubscribe_wait(f.bus, subscription, UNIT_PATIENCE));
 	assert_int_equal(ending.released, 1);
@@ -745,7 +771,7 @@ test_another_is_stuck(void **state)
 	for (int32_t priority = -1; priority <= 1; priority += 2) {
 		weir_subscription_options options = options_of(false);
 		struct fixture f = open_fixture();
-		struct ending stuck = { .calls = 0 }, ending = { .calls = 0 };
+		struct ending stuck = {.calls = 0}, ending = {.calls = 0};
 		weir_subscription subscription;
 
 		unit_gate_init(&stuck.gate);
@@ -771,7 +797,7 @@ test_owed_batch_end(void **state)
 {
 	weir_subscription_options options = options_of(true);
 	struct fixture f = open_fixture();
-	struct ending stuck = { .calls = 0 }, ending = { .calls = 0 };
+	struct ending stuck = {.calls = 0}, ending = {.calls = 0};
 	weir_subscription subscription;
 
 	(void)state;
@@ -798,7 +824,7 @@ test_released_by_close(void **state)
 {
 	weir_subscription_options options = options_of(true);
 	struct fixture f = open_fixture();
-	struct ending ending[3] = { { .calls = 0 } };
+	struct ending ending[3] = {{.calls = 0}};
 
 	(void)state;
 	for (int i = 0; i < 3; i++)
@@ -823,7 +849,7 @@ test_batch_end(void **state)
 {
 	weir_subscription_options options = options_of(true);
 	weir_pool_options pool = WEIR_POOL_OPTIONS_INIT;
-	struct ending ending = { .calls = 0 };
+	struct ending ending = {.calls = 0};
 	struct fixture f;
 	weir_subscription subscription;
 	struct held held;
@@ -860,14 +886,15 @@ test_batch_end_before_flush(void **state)
 {
 	weir_subscription_options options = options_of(true);
 	struct fixture f = open_fixture();
-	struct ending ending = { .calls = 0 };
+	struct ending ending = {.calls = 0};
 
 	(void)state;
 	subscribe_with(&f, "a.b", handle, &ending, &options);
 	for (unsigned i = 1; i <= 300; i++) {
 		publish_and_flush(&f, i % 7 + 1);
 		assert_true(ending.batch_ends >= i);
-		assert_int_equal(ending.calls_at_batch_end[(ending.batch_ends - 1) % 16], ending.calls);
+		assert_int_equal(ending.calls_at_batch_end[(ending.batch_ends - 1) % 16],
+				 ending.calls);
 	}
 	close_fixture(&f);
 }
@@ -877,7 +904,7 @@ test_failing_batch_end(void **state)
 {
 	weir_subscription_options options = options_of(true);
 	struct fixture f = open_fixture();
-	struct ending ending = { .batch_end_code = 7 };
+	struct ending ending = {.batch_end_code = 7};
 	weir_subscription subscription;
 	weir_subscription_counts counts;
 
@@ -922,7 +949,7 @@ test_publish_in_batch_end(void **state)
 {
 	weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
 	struct fixture f = open_fixture();
-	struct inner inner = { .calls = 0 };
+	struct inner inner = {.calls = 0};
 	uint64_t count = 0;
 
 	(void)state;
@@ -946,12 +973,13 @@ test_several_batch_ends(void **state)
 {
 	weir_subscription_options options = options_of(true);
 	struct fixture f = open_fixture();
-	struct ending ending[2] = { { .calls = 0 } };
+	struct ending ending[2] = {{.calls = 0}};
 	weir_subscription subscription[2];
 
 	(void)state;
 	for (int i = 0; i < 2; i++)
-		subscription[i] = subscribe_with(&f, i ? "a.*" : "a.b", handle, &ending[i], &options);
+		subscription[i] =
+			subscribe_with(&f, i ? "a.*" : "a.b", handle, &ending[i], &options);
 	publish_and_flush(&f, 1);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(ending[i].batch_ends, 1);

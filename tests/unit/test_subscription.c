@@ -13,7 +13,8 @@ init(struct wi_subscription *subscription, const char *pattern, int32_t priority
 	weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
 
 	options.priority = priority;
-	assert_true(wi_subscription_init(subscription, pattern, unit_count, NULL, &options, serial));
+	assert_true(
+		wi_subscription_init(subscription, pattern, unit_count, NULL, &options, serial));
 }
 
 static int
@@ -89,7 +90,7 @@ test_mark(void **state)
 	assert_int_equal(before, WI_SUBSCRIPTION_REPLAYED | WI_SUBSCRIPTION_PAUSED);
 	assert_true(wi_subscription_mark(subscription, id, 0, WI_SUBSCRIPTION_PAUSED, &before));
 	assert_int_equal(wi_subscription_state(subscription),
-	                 WI_SUBSCRIPTION_REPLAYED | WI_SUBSCRIPTION_ENDING);
+			 WI_SUBSCRIPTION_REPLAYED | WI_SUBSCRIPTION_ENDING);
 
 	/* Stale ids do nothing, and a retired one always says ENDING. */
 	assert_false(wi_subscription_mark(subscription, id + (1ull << 32), 1, 0, &before));
@@ -107,7 +108,8 @@ test_mark(void **state)
 static void
 test_before(void **state)
 {
-	struct wi_subscription *a = wi_subscription_create(NULL, 0, 1), *b = wi_subscription_create(NULL, 1, 1);
+	struct wi_subscription *a = wi_subscription_create(NULL, 0, 1),
+			       *b = wi_subscription_create(NULL, 1, 1);
 
 	(void)state;
 	init(a, "a", 0, 1);
@@ -159,7 +161,7 @@ expect_code(const weir_subscription_counts *sum, int slot, int32_t code, uint64_
 static void
 test_codes(void **state)
 {
-	static const int codes[] = { -1, 1, INT32_MIN, INT32_MAX, 5, 6, 7, 8, 9, -1, 8, 5 };
+	static const int codes[] = {-1, 1, INT32_MIN, INT32_MAX, 5, 6, 7, 8, 9, -1, 8, 5};
 	struct wi_subscription *subscription = wi_subscription_create(NULL, 0, 1);
 	weir_subscription_counts sum = WEIR_SUBSCRIPTION_COUNTS_INIT;
 

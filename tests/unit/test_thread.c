@@ -35,7 +35,7 @@ static void
 test_thread(void **state)
 {
 	sigset_t before, after;
-	struct seen seen = { .pinned = false };
+	struct seen seen = {.pinned = false};
 	pthread_t thread;
 
 	(void)state;
@@ -56,7 +56,7 @@ test_thread(void **state)
 static void
 test_thread_not_to_be_had(void **state)
 {
-	struct seen seen = { .pinned = false };
+	struct seen seen = {.pinned = false};
 	sigset_t before, after;
 	pthread_t thread;
 
@@ -74,7 +74,7 @@ test_heavy_fence(void **state)
 {
 	(void)state;
 	if (!wi_fence_heavy_available())
-		skip();         /* an old kernel or a sandbox: the engine then fences in publish */
+		skip(); /* an old kernel or a sandbox: the engine then fences in publish */
 	assert_true(wi_fence_heavy());
 	assert_true(wi_fence_heavy_available());
 }

@@ -11,7 +11,7 @@
 static void
 init(struct wi_topics *topics, uint32_t count_max)
 {
-	*topics = (struct wi_topics){ .count = 0 };
+	*topics = (struct wi_topics){.count = 0};
 	assert_ok(wi_topics_init(topics, count_max));
 }
 
@@ -133,7 +133,7 @@ test_init_without_memory(void **state)
 	(void)state;
 	memset(&zero, 0, sizeof zero);
 	do {
-		topics = (struct wi_topics){ .count = 0 };
+		topics = (struct wi_topics){.count = 0};
 		wi_memory_fail_at(++number, false);
 		status = wi_topics_init(&topics, 10);
 		wi_memory_fail_at(0, false);

@@ -13,7 +13,7 @@ static struct wi_wake wake;
 static void
 init(weir_fence fence)
 {
-	wake = (struct wi_wake){ .tick = 0 };
+	wake = (struct wi_wake){.tick = 0};
 	wi_wake_init(&wake, fence);
 }
 
@@ -56,7 +56,7 @@ test_word(void **state)
 	(void)state;
 	init(WEIR_FENCE_AUTO);
 	wi_wake_one(&wake);
-	assert_int_equal(wake.parked, 0);       /* nobody sleeps: nothing moves */
+	assert_int_equal(wake.parked, 0); /* nobody sleeps: nothing moves */
 	announced = wi_wake_announce(&wake);
 	assert_int_equal(announced & 1, 1);
 	assert_int_equal(wake.parked, announced);
@@ -68,7 +68,7 @@ test_word(void **state)
 	assert_int_equal(wi_wake_announce(&wake), announced + 2);
 	wi_wake_all(&wake);
 	assert_int_equal(wake.parked, announced + 3);
-	wake.parked = UINT32_MAX;               /* wraps to another even number */
+	wake.parked = UINT32_MAX; /* wraps to another even number */
 	wi_wake_one(&wake);
 	assert_int_equal(wake.parked, 0);
 }
@@ -127,7 +127,7 @@ run(void *argument)
 static void
 start(struct sleeper *sleeper, uint32_t pool)
 {
-	*sleeper = (struct sleeper){ .pool = pool, .announced = wi_wake_announce(&wake) };
+	*sleeper = (struct sleeper){.pool = pool, .announced = wi_wake_announce(&wake)};
 	assert_int_equal(pthread_create(&sleeper->thread, NULL, run, sleeper), 0);
 	while (!wi_load_acquire(&wake.sleepers[pool]))
 		wi_clock_sleep(50 * WI_MICROSECOND);
@@ -185,12 +185,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_init),
-		cmocka_unit_test(test_failed_fence),
-		cmocka_unit_test(test_word),
-		cmocka_unit_test(test_overtaken),
-		cmocka_unit_test(test_time_over),
-		cmocka_unit_test(test_one_then_others),
+		cmocka_unit_test(test_init),      cmocka_unit_test(test_failed_fence),
+		cmocka_unit_test(test_word),      cmocka_unit_test(test_overtaken),
+		cmocka_unit_test(test_time_over), cmocka_unit_test(test_one_then_others),
 		cmocka_unit_test(test_all),
 	};
 

@@ -19,7 +19,7 @@
 #if defined(__SANITIZE_THREAD__)
 const char *__tsan_default_options(void);
 
-/* A handler that never returns is a thread that is never joined: some tests have one, in a child. */
+/* A handler that never returns is a thread never joined: some tests have one, in a child. */
 const char *
 __tsan_default_options(void)
 {
@@ -64,7 +64,7 @@ unit_open_ring(uint32_t ring_size)
 weir_topic
 unit_topic(weir_bus *bus, const char *name)
 {
-	weir_topic topic = { 0 };
+	weir_topic topic = {0};
 
 	assert_ok(weir_topic_open(bus, name, &topic));
 	return topic;
@@ -82,7 +82,7 @@ unit_producer(weir_bus *bus)
 weir_subscription
 unit_subscribe(weir_bus *bus, const char *pattern, weir_handler_fn handler, void *context)
 {
-	weir_subscription subscription = { 0 };
+	weir_subscription subscription = {0};
 
 	assert_ok(weir_subscribe(bus, pattern, handler, context, NULL, &subscription));
 	return subscription;
@@ -98,15 +98,15 @@ unit_assert_balanced(weir_bus *bus)
 
 	assert_ok(weir_bus_get_counts(bus, &counts, &producers, &pools, &subscriptions));
 	assert_int_equal(producers.attempted,
-	                 producers.committed + producers.refused_full + producers.refused_size +
-	                         producers.refused_busy + producers.refused_hops +
-	                         producers.refused_closed + producers.refused_invalid +
-	                         producers.discarded + producers.aborted);
+			 producers.committed + producers.refused_full + producers.refused_size +
+				 producers.refused_busy + producers.refused_hops +
+				 producers.refused_closed + producers.refused_invalid +
+				 producers.discarded + producers.aborted);
 	assert_int_equal(pools.seen, pools.routed + pools.unrouted + pools.skipped_behind);
 	assert_int_equal(subscriptions.due,
-	                 subscriptions.ok + subscriptions.failed + subscriptions.skipped_quarantine +
-	                         subscriptions.skipped_paused + subscriptions.skipped_unsubscribed +
-	                         subscriptions.running);
+			 subscriptions.ok + subscriptions.failed +
+				 subscriptions.skipped_quarantine + subscriptions.skipped_paused +
+				 subscriptions.skipped_unsubscribed + subscriptions.running);
 	assert_int_equal(subscriptions.running, 0);
 	assert_int_equal(producers.committed, pools.seen);
 	assert_int_equal(counts.in_flight, 0);
@@ -229,7 +229,7 @@ unit_load(const uint64_t *word)
 static void
 nap(void)
 {
-	nanosleep(&(struct timespec){ 0, 100 * 1000 }, NULL);
+	nanosleep(&(struct timespec){0, 100 * 1000}, NULL);
 }
 
 void
@@ -364,7 +364,7 @@ unit_random_init(void)
 
 	printf("# WEIR_TEST_SEED=%" PRIu64 "\n", seed);
 	fflush(stdout);
-	return (struct unit_random){ seed };
+	return (struct unit_random){seed};
 }
 
 /* Vigna's splitmix64. */

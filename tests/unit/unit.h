@@ -13,10 +13,10 @@
 #include <semaphore.h>
 #include <weir/weir.h>
 
-#define UNIT_SECOND 1000000000ull
-#define UNIT_PATIENCE (20 * UNIT_SECOND)        /* a wait that ends this way has failed */
+#define UNIT_SECOND   1000000000ull
+#define UNIT_PATIENCE (20 * UNIT_SECOND) /* a wait that ends this way has failed */
 
-#define assert_ok(call) assert_int_equal(call, WEIR_OK)
+#define assert_ok(call)             assert_int_equal(call, WEIR_OK)
 #define assert_status(status, call) assert_int_equal(call, status)
 
 /* -- a bus ------------------------------------------------------------------ */
@@ -30,7 +30,7 @@ weir_bus *unit_open_ring(uint32_t ring_size);
 weir_topic unit_topic(weir_bus *bus, const char *name);
 weir_producer *unit_producer(weir_bus *bus);
 weir_subscription unit_subscribe(weir_bus *bus, const char *pattern, weir_handler_fn handler,
-                                 void *context);
+				 void *context);
 
 /* At rest: every identity holds and lost is 0. */
 void unit_assert_balanced(weir_bus *bus);
@@ -50,7 +50,9 @@ weir_subscription_counts unit_all_subscription_counts(weir_bus *bus);
 int unit_count(const weir_event *event, const weir_delivery *delivery, void *context);
 
 /* Blocks its handler until it is opened. */
-struct unit_gate { sem_t entered, go; };
+struct unit_gate {
+	sem_t entered, go;
+};
 
 void unit_gate_init(struct unit_gate *gate);
 /* context: a gate. Says that it is in, waits for one pass, returns 0. */
@@ -65,18 +67,18 @@ uint64_t unit_load(const uint64_t *word);
 
 /* -- the process ------------------------------------------------------------ */
 
-uint64_t unit_now(void);        /* monotonic */
+uint64_t unit_now(void); /* monotonic */
 
-/* Runs it in a forked child; its return value, or 1000 + the signal that ended it (SIGALRM after 10 s). */
+/* Runs it in a forked child; its return value, or 1000 + what ended it (SIGALRM after 10 s). */
 int unit_in_child(int (*run)(void *context), void *context);
 
 /* For code in such a child: leaves run() with the line where it went wrong. */
-#define child_expect(condition)                                                                  \
-	do {                                                                                     \
-		if (!(condition)) {                                                              \
-			unit_say("line %d: not so: %s\n", __LINE__, #condition);                 \
-			return 1;                                                                \
-		}                                                                                \
+#define child_expect(condition)                                                                    \
+	do {                                                                                       \
+		if (!(condition)) {                                                                \
+			unit_say("line %d: not so: %s\n", __LINE__, #condition);                   \
+			return 1;                                                                  \
+		}                                                                                  \
 	} while (0)
 void unit_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -92,7 +94,9 @@ void unit_remove_directory(char *path);
 
 /* -- chance ----------------------------------------------------------------- */
 
-struct unit_random { uint64_t state; };
+struct unit_random {
+	uint64_t state;
+};
 
 /* Seeded from $WEIR_TEST_SEED, else from the clock; the seed is printed. */
 struct unit_random unit_random_init(void);
