@@ -48,13 +48,12 @@
 /* Topics below belong to the bus: "weir.failed.deliver" and "weir.gap". */
 #define WEIR_TOPIC_FIRST_ 3u
 
-/* weir_tail_.state: two bits, how many reservations are open, and how much they take in 16 bytes */
+/* weir_tail_.state: two bits, what open reservations take in bytes (a multiple of 16), their count */
 #define WEIR_INSIDE_ 1u             /* a call is between its first and its last instruction */
 #define WEIR_OPEN_   2u             /* reservations are open */
-#define WEIR_ONE_    4u             /* one of them */
-#define WEIR_COUNT_(state) ((state) >> 2 & 0x7ffffffu)
-#define WEIR_TAKEN_SHIFT_ 25        /* bytes / 16 at bit 29: a shift of bytes by 25 */
-#define WEIR_TAKEN_(state) ((state) >> 29 << 4)
+#define WEIR_ONE_    (1ull << 32)   /* one of them */
+#define WEIR_COUNT_(state) ((state) >> 32)
+#define WEIR_TAKEN_(state) ((uint32_t)(state) & ~15u)
 
 /* What *clock may hold instead of a time: the publisher reads the clock itself. */
 #define WEIR_CLOCK_READ_ 1u
@@ -62,8 +61,8 @@
 /*
  * What a producer writes beside its records, in 32 bytes of one line of the ring.
  *
- * weir_publish() is three runs of stores: here, the record from its beginning to
- * its end, here again; reserving in place is five. Stores leave in order, and while the record's line
+ * An event is three runs of stores: here, the record from its beginning to its end,
+ * here again (so a reservation's state comes before its header). Stores leave in order, and while the record's line
  * is on its way from a dispatcher's processor, how many further lines can be asked
  * for depends on the runs that wait: one run more, to another line, to other 32 bytes of the same
  * line, or back to the beginning of the record, costs a third of the throughput
@@ -74,7 +73,7 @@ struct weir_tail_ {
 	uint64_t position;          /* dispatchers may read up to here */
 	uint64_t count;             /* records committed */
 	uint64_t state;             /* 0: idle */
-	uint64_t header;            /* first 8 bytes of the record reserved last, for weir_trim() */
+	uint64_t header;            /* first 8 bytes of the record reserved last */
 };
 
 /*
@@ -189,17 +188,38 @@ weir_header_(uint32_t size, uint32_t topic_flags)
 #endif
 }
 
-WEIR_HELPER_ void *
-weir_write_header_(weir_producer *producer, uint64_t position, uint64_t header)
+WEIR_HELPER_ uint64_t *
+weir_record_(weir_producer *producer, uint64_t position)
 {
-	uint64_t *record = (uint64_t *)(producer->bytes + (position & producer->mask));
+	return (uint64_t *)(producer->bytes + (position & producer->mask));
+}
+
+WEIR_HELPER_ uint64_t
+weir_time_(const weir_producer *producer)
+{
 	uint64_t time = __atomic_load_n(producer->clock, __ATOMIC_RELAXED);
 
-	if (WEIR_UNLIKELY_(time == WEIR_CLOCK_READ_))
-		time = weir_clock_read_();
-	record[0] = header;
-	record[1] = time;
-	return record + 2;
+	return WEIR_UNLIKELY_(time == WEIR_CLOCK_READ_) ? weir_clock_read_() : time;
+}
+
+/*
+ * Whether the record reserved last, which ends at `end`, has a header of its size. It may not when a
+ * signal handler has interrupted weir_reserve() between the state and the header: then nothing may be
+ * built on it, since a dispatcher could not walk over it. (What is in its payload is up to who
+ * commits it.) Extensions are left out here, so for a record that has them the answer is no, and
+ * the slow path looks again.
+ */
+WEIR_HELPER_ int
+weir_is_written_(weir_producer *producer, const struct weir_tail_ *tail, uint64_t end)
+{
+	uint64_t header = tail->header;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	uint32_t size = (uint32_t)header;
+#else
+	uint32_t size = (uint32_t)(header >> 32);
+#endif
+
+	return *(volatile uint64_t *)weir_record_(producer, end - weir_need_(size)) == header;
 }
 
 /* Shows records to dispatchers. Still inside: who closes must not free what is read here. */
@@ -219,8 +239,7 @@ WEIR_INLINE_ weir_status
 weir_publish(weir_producer *producer, weir_topic topic, const void *data, uint32_t size)
 {
 	struct weir_tail_ *tail;
-	uint64_t position, end;
-	void *payload;
+	uint64_t position, end, *record;
 
 	if (WEIR_UNLIKELY_(!producer || !(tail = producer->tail) ||
 	                   __atomic_load_n(&tail->state, __ATOMIC_RELAXED)))
@@ -233,9 +252,11 @@ weir_publish(weir_producer *producer, weir_topic topic, const void *data, uint32
 	                   size > producer->size_max || (!data && size) ||
 	                   topic.id - WEIR_TOPIC_FIRST_ >= producer->topic_count))
 		return weir_publish_slow_(producer, topic, data, size);
-	payload = weir_write_header_(producer, position, weir_header_(size, topic.id | producer->inherit));
+	record = weir_record_(producer, position);
+	record[0] = weir_header_(size, topic.id | producer->inherit);
+	record[1] = weir_time_(producer);
 	if (size)
-		memcpy(payload, data, size);
+		memcpy(record + 2, data, size);
 	weir_show_(producer, tail, end, tail->count + 1);
 	return WEIR_OK;
 }
@@ -255,7 +276,7 @@ WEIR_INLINE_ weir_status
 weir_reserve(weir_producer *producer, weir_topic topic, const weir_attributes *attributes,
              uint32_t size, void **ret_data)
 {
-	uint64_t position, end, state, open = 0, header;
+	uint64_t position, end, state, open = 0, header, time, *record;
 	struct weir_tail_ *tail;
 	weir_status status;
 	void *slow = NULL;  /* not *ret_data, whose address must not escape */
@@ -279,7 +300,8 @@ weir_reserve(weir_producer *producer, weir_topic topic, const weir_attributes *a
 	end = position + weir_need_(size);
 	if (WEIR_UNLIKELY_(end > __atomic_load_n(&producer->limit, __ATOMIC_RELAXED) ||
 	                   size > producer->size_max || attributes || !ret_data ||
-	                   topic.id - WEIR_TOPIC_FIRST_ >= producer->topic_count)) {
+	                   topic.id - WEIR_TOPIC_FIRST_ >= producer->topic_count ||
+	                   (open && !weir_is_written_(producer, tail, position)))) {
 		status = weir_reserve_slow_(producer, topic, attributes, size, ret_data ? &slow : NULL);
 		if (status != WEIR_OK)
 			return status;
@@ -287,11 +309,15 @@ weir_reserve(weir_producer *producer, weir_topic topic, const weir_attributes *a
 		return WEIR_OK;
 	}
 	header = weir_header_(size, topic.id | producer->inherit);
-	*ret_data = weir_write_header_(producer, position, header);
-	WEIR_COMPILER_BARRIER_();
+	time = weir_time_(producer);    /* while inside: the bus is there */
 	__atomic_store_n(&tail->header, header, __ATOMIC_RELAXED);
-	__atomic_store_n(&tail->state, (open | WEIR_OPEN_) + WEIR_ONE_ + (weir_need_(size) << WEIR_TAKEN_SHIFT_),
+	__atomic_store_n(&tail->state, (open | WEIR_OPEN_) + (WEIR_ONE_ + weir_need_(size)),
 	                 __ATOMIC_RELEASE);                                     /* E5 */
+	WEIR_COMPILER_BARRIER_();
+	record = weir_record_(producer, position);
+	record[0] = header;
+	record[1] = time;
+	*ret_data = record + 2;
 	return WEIR_OK;
 }
 
@@ -309,7 +335,8 @@ weir_commit(weir_producer *producer)
 	__atomic_store_n(&tail->state, state | WEIR_INSIDE_, __ATOMIC_RELAXED);
 	WEIR_COMPILER_BARRIER_();
 	end = tail->position + WEIR_TAKEN_(state);
-	if (WEIR_UNLIKELY_(end > __atomic_load_n(&producer->limit, __ATOMIC_RELAXED)))
+	if (WEIR_UNLIKELY_(end > __atomic_load_n(&producer->limit, __ATOMIC_RELAXED) ||
+	                   !weir_is_written_(producer, tail, end)))
 		return weir_commit_slow_(producer);
 	weir_show_(producer, tail, end, tail->count + WEIR_COUNT_(state));
 	return WEIR_OK;

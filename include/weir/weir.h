@@ -179,7 +179,7 @@ typedef struct weir_close_report {
  * WEIR_ETIMEDOUT the bus, its pools and subscriptions are gone; a handler that
  * never returned is reported and what it uses is leaked, never freed under it.
  * A producer that is still open stays a valid handle that answers WEIR_ECLOSED
- * until weir_producer_close(). Manual pools are pumped by the caller's thread.
+ * until weir_producer_close().
  * Returns also: WEIR_EDEADLK, WEIR_EFORKED (nothing happened).
  */
 WEIR_API weir_status weir_bus_close(weir_bus *bus, uint64_t timeout_ns, weir_close_report *ret_report);
@@ -188,7 +188,7 @@ WEIR_API weir_status weir_bus_close(weir_bus *bus, uint64_t timeout_ns, weir_clo
  * weir_bus_flush - wait until every event committed before the call, and every event that handlers
  *                  published because of those (through delivery->producer), is through all pools.
  *
- * Returns: WEIR_OK, WEIR_ETIMEDOUT, WEIR_EDEADLK, WEIR_EFORKED. Manual pools are pumped here.
+ * Returns: WEIR_OK, WEIR_ETIMEDOUT, WEIR_EDEADLK, WEIR_EFORKED.
  */
 WEIR_API weir_status weir_bus_flush(weir_bus *bus, uint64_t timeout_ns);
 
@@ -212,6 +212,12 @@ WEIR_API weir_status weir_topic_find(const weir_bus *bus, const char *name, weir
 WEIR_API const char *weir_topic_name(const weir_bus *bus, weir_topic topic);   /* NULL if there is none */
 
 /* -- pools ------------------------------------------------------------------ */
+
+/*
+ * In this version a bus has its default pool. What belongs to further pools is named here so that
+ * programs need not change, and is answered with WEIR_EINVAL: WEIR_ORDER_KEY, WEIR_BEHIND_SKIP,
+ * WEIR_WAIT_YIELD and _POLL, WEIR_MANUAL, `after`, and the quarantine of subscriptions.
+ */
 
 typedef enum weir_order {
 	/* Each producer's events in order, one dispatcher at a time for each producer;
@@ -249,7 +255,7 @@ typedef enum weir_wait {
 struct weir_pool_options {
 	size_t size;
 	const char *name;            /* unique in the bus; default: "default" for the first, then "pool-N" */
-	uint32_t dispatcher_count;   /* default 1; WEIR_MANUAL: no thread, see weir_pool_poll() */
+	uint32_t dispatcher_count;   /* default 1, most 256; WEIR_MANUAL: no thread */
 	weir_order order;
 	weir_behind behind;
 	weir_wait wait;
@@ -367,8 +373,7 @@ WEIR_API uint32_t weir_producer_payload_size_max(const weir_producer *producer);
  * Caller:  the producer's thread. From a signal handler with a producer of its own; one that the
  *          signal interrupted in mid-publish answers WEIR_EBUSY.
  * Blocks:  never; wait-free; allocates nothing; at most one system call to wake a parked
- *          dispatcher, and one for each weir_pool_get_fd() that turns readable; none where all
- *          pools wait by SPIN, YIELD or POLL.
+ *          dispatcher; none where all pools wait by SPIN.
  * Returns: WEIR_OK, WEIR_EINVAL, WEIR_EFULL, WEIR_ETOOBIG, WEIR_EBUSY, WEIR_ELOOP,
  *          WEIR_ECLOSED, WEIR_EFORKED.
  */

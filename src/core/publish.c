@@ -316,7 +316,7 @@ open_one(struct wi_producer *producer, const weir_event *event, uint64_t taken)
 
 	wi_store_relaxed(&tail->header, header_of(event));
 	wi_store_release(&tail->state,                                      /* E5 */
-	                 (before | WEIR_OPEN_) + WEIR_ONE_ + (taken << WEIR_TAKEN_SHIFT_));
+	                 (before | WEIR_OPEN_) + WEIR_ONE_ + taken);
 	return WEIR_OK;
 }
 
@@ -336,6 +336,17 @@ last_reserved(const struct wi_producer *producer)
 	memcpy(&event, &producer->hot.tail->header, sizeof producer->hot.tail->header);
 	event.time = 0;
 	return event;
+}
+
+/* As weir_is_written_(), for any record. */
+static bool
+is_written(struct wi_producer *producer)
+{
+	weir_event last = last_reserved(producer);
+	uint64_t start = open_end(producer) - wi_record_length(&last);
+
+	return producer->scratch_count ||
+	       *(volatile uint64_t *)weir_record_(&producer->hot, start) == producer->hot.tail->header;
 }
 
 /* While the bus is disabled, what would be accepted lies beside the ring and is thrown away. */
@@ -372,6 +383,10 @@ weir_reserve_slow_(weir_producer *handle, weir_topic topic, const weir_attribute
 	if (status == WEIR_OK && !ret_data) {
 		counter = &producer->counts.refused_invalid;
 		status = WEIR_EINVAL;
+	}
+	if (status == WEIR_OK && (handle->tail->state & WEIR_OPEN_) && !is_written(producer)) {
+		counter = &producer->counts.refused_busy;
+		status = WEIR_EBUSY;
 	}
 	if (status != WEIR_OK)
 		return refuse(producer, counter, status);
@@ -425,13 +440,13 @@ weir_trim(weir_producer *handle, uint32_t size)
 	taken = wi_record_length(&last);
 	event = (weir_event *)(producer->scratch_count ? producer->scratch + producer->scratch_last
 	                       : handle->bytes + ((open_end(producer) - taken) & handle->mask));
-	if (size < last.size) {
+	if (size < last.size && is_written(producer)) {
 		taken -= trim_event(event, size);
 		handle->tail->header = header_of(event);
 		if (producer->scratch_count)
 			producer->scratch_used -= taken;
 		else
-			wi_store_relaxed(&handle->tail->state, handle->tail->state - (taken << WEIR_TAKEN_SHIFT_));
+			wi_store_relaxed(&handle->tail->state, handle->tail->state - taken);
 	}
 	leave(producer, WEIR_OK);
 }
@@ -457,6 +472,8 @@ weir_commit_slow_(weir_producer *handle)
 		return drop_reservations(producer, &producer->counts.refused_closed, WEIR_ECLOSED);
 	if (disabled(producer) || producer->scratch_count)
 		return drop_reservations(producer, &producer->counts.discarded, WEIR_OK);
+	if (!is_written(producer))
+		return leave(producer, WEIR_EBUSY);
 	return show(producer, open_end(producer), WEIR_COUNT_(handle->tail->state));
 }
 

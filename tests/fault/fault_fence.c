@@ -73,9 +73,12 @@ run_publisher(void *argument)
 		uint32_t burst = chance_one_in(&chance, 20) ? 200 : 1;
 
 		for (; burst; burst--) {
+			weir_status status;
+
 			now = now_ns();
-			CHECK_OK(weir_publish(producer, topic, &now, sizeof now));
-			add(&accepted, 1);
+			status = weir_publish(producer, topic, &now, sizeof now);
+			CHECK(status == WEIR_OK || status == WEIR_EFULL, "%s", weir_status_text(status));
+			add(&accepted, status == WEIR_OK);
 		}
 		sleep_ns(chance_below(&chance, 300) * MICROSECOND);
 	}
@@ -201,7 +204,7 @@ run_child(const struct fault_case *one, uint64_t duration)
 	printf("%s: %llu events, %llu guests, slowest %.2f ms (machine away %.2f)\n", one->name,
 	       (unsigned long long)handled, (unsigned long long)guests, (double)slowest / 1e6,
 	       (double)away / 1e6);
-	CHECK(slowest < LATENCY_MAX + away, "an event took too long");
+	CHECK(slowest < LATENCY_MAX + 10 * away, "an event took too long");
 }
 
 static bool

@@ -229,8 +229,8 @@ run(weir_wait wait, const char *name)
 	away = canary_end();
 	printf("%s: slowest event %.2f ms, longest unsubscribe_wait %.2f ms (machine away %.2f), growth %lld kB\n",
 	       name, (double)slowest / 1e6, (double)longest / 1e6, (double)away / 1e6, (long long)growth);
-	CHECK(slowest < LATENCY_MAX + away, "an event of a free ring took too long");
-	CHECK(longest < UNSUBSCRIBE_MAX + away || SANITIZED, "an unsubscribe_wait took too long");
+	CHECK(slowest < LATENCY_MAX + 10 * away, "an event of a free ring took too long");
+	CHECK(longest < UNSUBSCRIBE_MAX + 10 * away || SANITIZED, "an unsubscribe_wait took too long");
 }
 
 int

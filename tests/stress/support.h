@@ -80,7 +80,8 @@ void wait_for(const uint64_t *word, uint64_t least, const char *what);
 
 /*
  * How long the machine was away at most: a thread sleeps a millisecond at a time and notes the worst
- * that became of it. What judges latencies adds this to what it allows.
+ * that became of it. What judges latencies adds ten times this to what it allows: under load, threads
+ * that work wait longer for a processor than one that only sleeps.
  */
 void canary_begin(void);
 uint64_t canary_end(void);
