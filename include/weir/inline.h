@@ -55,7 +55,7 @@
 #define WEIR_COUNT_(state) ((state) >> 32)
 #define WEIR_TAKEN_(state) ((uint32_t)(state) & ~15u)
 
-/* What *clock may hold instead of a time: the publisher reads the clock itself. */
+/* What *clock may hold instead of a time: the slow path reads the clock itself. */
 #define WEIR_CLOCK_READ_ 1u
 
 /*
@@ -108,7 +108,6 @@ WEIR_API weir_status weir_commit_slow_(weir_producer *producer);
 WEIR_API weir_status weir_refuse_(weir_producer *producer);
 WEIR_API weir_status weir_commit_other_(weir_producer *producer);
 WEIR_API void weir_wake_(weir_producer *producer);
-WEIR_API uint64_t weir_clock_read_(void);
 
 #if !defined(WEIR_NO_INLINE) || defined(WEIR_DEFINE_SYMBOLS_)
 
@@ -194,14 +193,6 @@ weir_record_(weir_producer *producer, uint64_t position)
 	return (uint64_t *)(producer->bytes + (position & producer->mask));
 }
 
-WEIR_HELPER_ uint64_t
-weir_time_(const weir_producer *producer)
-{
-	uint64_t time = __atomic_load_n(producer->clock, __ATOMIC_RELAXED);
-
-	return WEIR_UNLIKELY_(time == WEIR_CLOCK_READ_) ? weir_clock_read_() : time;
-}
-
 /*
  * Whether the record reserved last, which ends at `end`, has a header of its size. It may not when a
  * signal handler has interrupted weir_reserve() between the state and the header: then nothing may be
@@ -239,7 +230,7 @@ WEIR_INLINE_ weir_status
 weir_publish(weir_producer *producer, weir_topic topic, const void *data, uint32_t size)
 {
 	struct weir_tail_ *tail;
-	uint64_t position, end, *record;
+	uint64_t position, end, time, *record;
 
 	if (WEIR_UNLIKELY_(!producer || !(tail = producer->tail) ||
 	                   __atomic_load_n(&tail->state, __ATOMIC_RELAXED)))
@@ -250,11 +241,12 @@ weir_publish(weir_producer *producer, weir_topic topic, const void *data, uint32
 	end = position + weir_need_(size);
 	if (WEIR_UNLIKELY_(end > __atomic_load_n(&producer->limit, __ATOMIC_RELAXED) ||
 	                   size > producer->size_max || (!data && size) ||
-	                   topic.id - WEIR_TOPIC_FIRST_ >= producer->topic_count))
+	                   topic.id - WEIR_TOPIC_FIRST_ >= producer->topic_count ||
+	                   (time = __atomic_load_n(producer->clock, __ATOMIC_RELAXED)) == WEIR_CLOCK_READ_))
 		return weir_publish_slow_(producer, topic, data, size);
 	record = weir_record_(producer, position);
 	record[0] = weir_header_(size, topic.id | producer->inherit);
-	record[1] = weir_time_(producer);
+	record[1] = time;
 	if (size)
 		memcpy(record + 2, data, size);
 	weir_show_(producer, tail, end, tail->count + 1);
@@ -279,7 +271,7 @@ weir_reserve(weir_producer *producer, weir_topic topic, const weir_attributes *a
 	uint64_t position, end, state, open = 0, header, time, *record;
 	struct weir_tail_ *tail;
 	weir_status status;
-	void *slow = NULL;  /* not *ret_data, whose address must not escape */
+	void *slow;         /* not *ret_data, whose address must not escape */
 
 	if (WEIR_UNLIKELY_(!producer || !(tail = producer->tail)))
 		return weir_refused_(producer);
@@ -301,7 +293,9 @@ weir_reserve(weir_producer *producer, weir_topic topic, const weir_attributes *a
 	if (WEIR_UNLIKELY_(end > __atomic_load_n(&producer->limit, __ATOMIC_RELAXED) ||
 	                   size > producer->size_max || attributes || !ret_data ||
 	                   topic.id - WEIR_TOPIC_FIRST_ >= producer->topic_count ||
+	                   (time = __atomic_load_n(producer->clock, __ATOMIC_RELAXED)) == WEIR_CLOCK_READ_ ||
 	                   (open && !weir_is_written_(producer, tail, position)))) {
+		__asm__ ("" : "=m"(slow));     /* no compiler takes it for uninitialized */
 		status = weir_reserve_slow_(producer, topic, attributes, size, ret_data ? &slow : NULL);
 		if (status != WEIR_OK)
 			return status;
@@ -309,7 +303,6 @@ weir_reserve(weir_producer *producer, weir_topic topic, const weir_attributes *a
 		return WEIR_OK;
 	}
 	header = weir_header_(size, topic.id | producer->inherit);
-	time = weir_time_(producer);    /* while inside: the bus is there */
 	__atomic_store_n(&tail->header, header, __ATOMIC_RELAXED);
 	__atomic_store_n(&tail->state, (open | WEIR_OPEN_) + (WEIR_ONE_ + weir_need_(size)),
 	                 __ATOMIC_RELEASE);                                     /* E5 */

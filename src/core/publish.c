@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "core/record.h"
 
 static struct wi_producer *
@@ -183,7 +184,7 @@ check(struct wi_producer *producer, weir_topic topic, const weir_attributes *att
 	} else {
 		entry->time = wi_load_relaxed(producer->hot.clock);
 		if (entry->time == WEIR_CLOCK_READ_)
-			entry->time = weir_clock_read_();
+			entry->time = wi_clock_realtime();
 	}
 	entry->need = wi_record_need(size, entry->topic_flags);
 	return WEIR_OK;

@@ -4,7 +4,6 @@
 
 #include <limits.h>
 
-#include "base/clock.h"
 #include "base/fence.h"
 #include "base/futex.h"
 
@@ -85,12 +84,4 @@ wi_wake_all(struct wi_wake *wake)
 	wi_fence_full();
 	claim_wake(wake);
 	wi_futex_wake(&wake->parked, INT_MAX, WI_FUTEX_ALL);
-}
-
-/* -- for inline bodies ------------------------------------------------------ */
-
-uint64_t
-weir_clock_read_(void)
-{
-	return wi_clock_realtime();
 }
