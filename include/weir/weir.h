@@ -294,9 +294,8 @@ typedef struct weir_subscription_options {
 	 * batch, one failure under that code; the cursor passes all the same. A handler with a
 	 * batch_end has succeeded only when that returned 0. */
 	int (*batch_end)(const weir_delivery *delivery, void *context);
-	/* Once, when neither handler nor batch_end can ever run again; on the bus's own thread (for
-	 * a manual pool inside poll, flush, unsubscribe_wait or close). Never, if the handler never
-	 * returns. */
+	/* Once, when neither handler nor batch_end can ever run again; on the bus's own thread. Never,
+	 * if the handler never returns. */
 	void (*released)(void *context);
 } weir_subscription_options;
 

@@ -3,7 +3,9 @@
  * stress_park.c - a slow trickle of events to dispatchers that park: each must wake one in time.
  *
  * Gaps of 0 to 200 us put publishes into every moment of falling asleep. A wake-up that is lost shows
- * as a late event (a sleeper looks by itself only after half a second) and in late_wakes.
+ * as a late event (a sleeper looks by itself only after half a second) and in late_wakes, unless
+ * the next event comes to its rescue: so a single producer waits until each of its events is handled,
+ * and publishes the next one often just when the dispatcher is about to announce that it sleeps.
  *
  * stress_park [PRODUCERS DISPATCHERS]: just these.
  */
@@ -18,27 +20,33 @@ enum { PRODUCERS_MAX = 3, DISPATCHERS_MAX = 2, FENCES = 2 };
 
 static weir_bus *bus;
 static weir_topic topic;
-static uint64_t stop, slowest;
+static bool one_by_one;
+static uint64_t stop, slowest, handled[PRODUCERS_MAX];
+
+struct event { uint64_t published, number; uint32_t producer; };
 
 static int
 handle(const weir_event *event, const weir_delivery *delivery, void *context)
 {
-	const uint64_t *published = weir_event_data(event);
-	uint64_t took = now_ns() - *published, before = get(&slowest);
+	const struct event *data = weir_event_data(event);
+	uint64_t took = now_ns() - data->published, before = get(&slowest);
 
 	(void)delivery, (void)context;
 	while (took > before && !__atomic_compare_exchange_n(&slowest, &before, took, 0, __ATOMIC_RELAXED,
 	                                                     __ATOMIC_RELAXED))
 		;
+	set(&handled[data->producer], data->number);
 	return 0;
 }
 
+/* A dispatcher that finds nothing comes to its announcement within some microseconds. */
 static void
 wait_gap(struct chance *chance)
 {
-	uint64_t gap = chance_below(chance, 200) * MICROSECOND, end = now_ns() + gap;
+	uint64_t gap = chance_below(chance, chance_one_in(chance, 2) ? 5000 : 200 * MICROSECOND);
+	uint64_t end = now_ns() + gap;
 
-	if (chance_one_in(chance, 2))
+	if (gap > 5000 && chance_one_in(chance, 2))
 		sleep_ns(gap);
 	while (now_ns() < end)
 		;
@@ -47,14 +55,18 @@ wait_gap(struct chance *chance)
 static void *
 run_producer(void *argument)
 {
-	struct chance chance = chance_begin((uint64_t)(uintptr_t)argument);
+	uint32_t own = (uint32_t)(uintptr_t)argument;
+	struct chance chance = chance_begin(own);
+	struct event event = { 0, 0, own };
 	weir_producer *producer;
 
 	CHECK_OK(weir_producer_open(bus, NULL, &producer));
-	while (!get(&stop)) {
-		uint64_t now = now_ns();
-
-		CHECK_OK(weir_publish(producer, topic, &now, sizeof now));
+	for (event.number = 1; !get(&stop); event.number++) {
+		event.published = now_ns();
+		CHECK_OK(weir_publish(producer, topic, &event, sizeof event));
+		while (one_by_one && get(&handled[own]) < event.number)
+			if (now_ns() - event.published > 50 * MICROSECOND)
+				sleep_ns(10 * MICROSECOND);
 		wait_gap(&chance);
 	}
 	weir_producer_close(producer);
@@ -79,6 +91,9 @@ run(uint32_t producers, uint32_t dispatchers, weir_fence fence, uint64_t duratio
 	CHECK_OK(weir_subscribe(bus, "trickle", handle, NULL, NULL, &subscription));
 	set(&stop, 0);
 	slowest = 0;
+	one_by_one = producers == 1;
+	for (int i = 0; i < PRODUCERS_MAX; i++)
+		handled[i] = 0;
 	canary_begin();
 	for (uint32_t i = 0; i < producers; i++)
 		CHECK(pthread_create(&thread[i], NULL, run_producer, (void *)(uintptr_t)i) == 0, "thread");

@@ -175,6 +175,46 @@ test_takes_over(void **state)
 	}
 }
 
+/* All sleep long; the one that is woken gets stuck, and has woken another before. */
+static void
+test_takes_over_from_sleep(void **state)
+{
+	weir_pool_options pool = WEIR_POOL_OPTIONS_INIT;
+	weir_producer *first, *second;
+	struct unit_gate gate;
+	uint64_t count = 0;
+	weir_topic stop, topic;
+	weir_bus *bus;
+
+	(void)state;
+	pool.dispatcher_count = 3;
+	pool.wait = WEIR_WAIT_PARK;
+	bus = unit_open(NULL, &pool);
+	first = unit_producer(bus);
+	second = unit_producer(bus);
+	stop = unit_topic(bus, "stop");
+	topic = unit_topic(bus, "a");
+	unit_gate_init(&gate);
+	unit_subscribe(bus, "stop", unit_gate_handler, &gate);
+	unit_subscribe(bus, "a", unit_count, &count);
+	for (unsigned round = 1; round <= 5; round++) {
+		uint64_t before;
+
+		nap(30000000);
+		assert_ok(weir_publish(first, stop, NULL, 0));
+		unit_gate_wait(&gate);
+		before = unit_now();
+		assert_ok(weir_publish(second, topic, NULL, 0));
+		unit_wait_for(&count, round);
+		assert_true(unit_now() - before < 250000000);
+		unit_gate_pass(&gate, 1);
+		assert_ok(weir_bus_flush(bus, UNIT_PATIENCE));
+	}
+	weir_producer_close(first);
+	weir_producer_close(second);
+	unit_close(bus);
+}
+
 /* -- sleeping and waking ---------------------------------------------------- */
 
 static void
@@ -307,6 +347,63 @@ test_batch_by_bytes(void **state)
 	assert_in_range(batches.ends, 4, 5);
 	weir_producer_close(producer);
 	unit_close(bus);
+}
+
+struct slow {
+	struct unit_gate gate;
+	uint64_t calls;
+};
+
+static int
+stop_at_the_thirtieth(const weir_event *event, const weir_delivery *delivery, void *context)
+{
+	struct slow *slow = context;
+
+	return ++slow->calls == 30 ? unit_gate_handler(event, delivery, &slow->gate) : 0;
+}
+
+static int
+succeed(const weir_delivery *delivery, void *context)
+{
+	(void)delivery, (void)context;
+	return 0;
+}
+
+/* Within a batch the ring's room comes back bit by bit, but not before a batch_end that is owed. */
+static void
+test_room_within_a_batch(void **state)
+{
+	(void)state;
+	for (int owed = 0; owed < 2; owed++) {
+		weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+		weir_bus_options bus_options = WEIR_BUS_OPTIONS_INIT;
+		struct slow slow = {.calls = 0};
+		weir_subscription subscription;
+		weir_producer *producer;
+		weir_topic topic;
+		weir_bus *bus;
+		void *place;
+
+		bus_options.ring_size = 4096;
+		bus = unit_open(&bus_options, NULL);
+		producer = unit_producer(bus);
+		topic = unit_topic(bus, "a");
+		unit_gate_init(&slow.gate);
+		options.batch_end = owed ? succeed : NULL;
+		assert_ok(weir_subscribe(bus, "a", stop_at_the_thirtieth, &slow, &options,
+					 &subscription));
+		/* A full ring at once. */
+		for (int i = 0; i < 256; i++)
+			assert_ok(weir_reserve(producer, topic, NULL, 0, &place));
+		assert_ok(weir_commit(producer));
+		unit_gate_wait(&slow.gate);
+		assert_status(owed ? WEIR_EFULL : WEIR_OK, weir_publish(producer, topic, NULL, 0));
+		unit_gate_pass(&slow.gate, 1);
+		assert_ok(weir_bus_flush(bus, UNIT_PATIENCE));
+		assert_ok(weir_publish(producer, topic, NULL, 0));
+		weir_producer_close(producer);
+		unit_close(bus);
+	}
 }
 
 /* -- threads ---------------------------------------------------------------- */

@@ -367,6 +367,40 @@ let_go(const struct fixture *f, struct held *held)
 	flush(f);
 }
 
+/*
+ * A dispatcher that is held uses its old table for the rest of its batch. What ended meanwhile
+ * must not come back there as the next subscription.
+ */
+static void
+test_old_table(void **state)
+{
+	struct fixture f = open_fixture();
+	struct unit_gate gate;
+	uint64_t ended = 0, next = 0;
+	weir_subscription subscription;
+	weir_topic stop = unit_topic(f.bus, "stop");
+	void *place;
+
+	(void)state;
+	unit_gate_init(&gate);
+	unit_subscribe(f.bus, "stop", unit_gate_handler, &gate);
+	subscription = unit_subscribe(f.bus, "a.b", unit_count, &ended);
+	/* One commit: one batch. */
+	assert_ok(weir_reserve(f.producer, stop, NULL, 0, &place));
+	for (int i = 0; i < 10; i++)
+		assert_ok(weir_reserve(f.producer, f.topic, NULL, 0, &place));
+	assert_ok(weir_commit(f.producer));
+	unit_gate_wait(&gate);
+	assert_ok(weir_unsubscribe_wait(f.bus, subscription, UNIT_PATIENCE));
+	for (int i = 0; i < 5; i++)
+		unit_subscribe(f.bus, "c.d", unit_count, &next);
+	unit_gate_pass(&gate, 1);
+	flush(&f);
+	assert_int_equal(ended, 0);
+	assert_int_equal(next, 0);
+	close_fixture(&f);
+}
+
 /* -- from handlers ---------------------------------------------------------- */
 
 struct inner {
@@ -1001,6 +1035,7 @@ main(void)
 		cmocka_unit_test(test_priorities),
 		cmocka_unit_test(test_later_topics),
 		cmocka_unit_test(test_own_topics),
+		cmocka_unit_test(test_old_table),
 		cmocka_unit_test(test_subscribe_in_a_handler),
 		cmocka_unit_test(test_unsubscribe_itself),
 		cmocka_unit_test(test_unsubscribe_another),
