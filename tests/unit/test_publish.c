@@ -982,6 +982,7 @@ test_publisher_fences(void **state)
 	for (int i = 0; i < 2000; i++)
 		assert_ok(weir_publish_wait(f.producer, f.topic, NULL, "abcdefghijklmnopq", 17,
 					    UNIT_PATIENCE));
+	flush(&f);      /* room for one more */
 	assert_status(WEIR_ETOOBIG, weir_publish(f.producer, f.topic, large, RING));
 	reserve_filled(&f, 1, 1);
 	assert_status(WEIR_EBUSY, weir_publish(f.producer, f.topic, NULL, 0));
