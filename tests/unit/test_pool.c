@@ -597,11 +597,18 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_order_adaptive),  cmocka_unit_test(test_order_park),
-		cmocka_unit_test(test_order_spin),      cmocka_unit_test(test_takes_over),
-		cmocka_unit_test(test_parks_and_wakes), cmocka_unit_test(test_batch_by_time),
-		cmocka_unit_test(test_batch_by_bytes),  cmocka_unit_test(test_thread_hooks),
-		cmocka_unit_test(test_pinning),         cmocka_unit_test(test_unwise_spinning),
+		cmocka_unit_test(test_order_adaptive),
+		cmocka_unit_test(test_order_park),
+		cmocka_unit_test(test_order_spin),
+		cmocka_unit_test(test_takes_over),
+		cmocka_unit_test(test_takes_over_from_sleep),
+		cmocka_unit_test(test_parks_and_wakes),
+		cmocka_unit_test(test_batch_by_time),
+		cmocka_unit_test(test_batch_by_bytes),
+		cmocka_unit_test(test_room_within_a_batch),
+		cmocka_unit_test(test_thread_hooks),
+		cmocka_unit_test(test_pinning),
+		cmocka_unit_test(test_unwise_spinning),
 		cmocka_unit_test(test_bad_input),
 	};
 
