@@ -40,15 +40,26 @@ inside(struct wi_producer *producer)
 	if (producer->fences)
 		wi_fence_full();        /* E5: the closer fenced only for itself */
 #ifndef NDEBUG
-	producer->inside_thread = (uint32_t)syscall(SYS_gettid);
+	wi_store_relaxed(&producer->inside_thread, (uint32_t)syscall(SYS_gettid));
 #endif
 	return true;
+}
+
+/* Before the state says so: who is inside next may be another thread, and is not known at once. */
+static void
+nobody_inside(struct wi_producer *producer)
+{
+#ifndef NDEBUG
+	wi_store_relaxed(&producer->inside_thread, 0u);
+#endif
+	(void)producer;
 }
 
 /* Ends a call; what was open stays open. */
 static weir_status
 leave(struct wi_producer *producer, weir_status status)
 {
+	nobody_inside(producer);
 	wi_store_release(&tail_of(producer)->state, tail_of(producer)->state & ~(uint64_t)WEIR_INSIDE_); /* E5 */
 	return status;
 }
@@ -73,6 +84,7 @@ show(struct wi_producer *producer, uint64_t end, uint64_t count)
 	wi_fence_local();
 	if (wi_load_relaxed(producer->hot.parked) & 1)
 		wi_wake_one(producer->wake);
+	nobody_inside(producer);
 	wi_store_release(&tail->state, 0u);                                 /* E5 */
 	return WEIR_OK;
 }
@@ -88,8 +100,11 @@ weir_refuse_(weir_producer *handle)
 		return WEIR_EFORKED;
 #ifndef NDEBUG
 	/* A signal handler interrupts its own thread; anybody else is a second thread in one producer. */
-	if (wi_producer_inside(producer))
-		WI_ASSERT(producer->inside_thread == (uint32_t)syscall(SYS_gettid));
+	if (wi_producer_inside(producer)) {
+		uint32_t thread = wi_load_relaxed(&producer->inside_thread);
+
+		WI_ASSERT(thread == 0 || thread == (uint32_t)syscall(SYS_gettid));
+	}
 #endif
 	wi_add(&producer->counts.refused_busy, 1u);     /* outside: a signal handler may do the same in between */
 	return WEIR_EBUSY;
@@ -316,6 +331,7 @@ open_one(struct wi_producer *producer, const weir_event *event, uint64_t taken)
 	uint64_t before = tail->state & ~(uint64_t)WEIR_INSIDE_;
 
 	wi_store_relaxed(&tail->header, header_of(event));
+	nobody_inside(producer);
 	wi_store_release(&tail->state,                                      /* E5 */
 	                 (before | WEIR_OPEN_) + WEIR_ONE_ + taken);
 	return WEIR_OK;
@@ -458,6 +474,7 @@ drop_reservations(struct wi_producer *producer, uint64_t *counter, weir_status s
 {
 	wi_add_own(counter, WEIR_COUNT_(tail_of(producer)->state));
 	producer->scratch_used = producer->scratch_count = 0;
+	nobody_inside(producer);
 	wi_store_release(&tail_of(producer)->state, 0u);                    /* E5 */
 	return status;
 }
