@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fault_close.c - the bus closes while producers are open, reservations too, and handlers go on publishing.
+ * fault_close.c - the bus closes while producers and reservations are open and handlers publish.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -44,9 +44,9 @@ close_bus(uint64_t expected)
 	weir_close_report report = WEIR_CLOSE_REPORT_INIT;
 
 	CHECK_OK(weir_bus_close(bus, 10 * SECOND, &report));
-	CHECK(report.undelivered == 0, "undelivered %llu", (unsigned long long)report.undelivered);
-	CHECK(get(&handled) == expected, "handled %llu of %llu", (unsigned long long)handled,
-	      (unsigned long long)expected);
+	CHECK(report.undelivered == 0, "undelivered %llu", (ull)report.undelivered);
+	CHECK(get(&handled) == expected, "handled %llu of %llu", (ull)handled,
+	      (ull)expected);
 }
 
 /* -- orphans ---------------------------------------------------------------- */
@@ -70,12 +70,12 @@ check_orphan(weir_producer *producer, uint64_t open, uint64_t committed)
 	CHECK_STATUS(WEIR_ECLOSED, weir_publish_wait(producer, topic, NULL, "x", 1, WEIR_FOREVER));
 	weir_abort(producer);
 	CHECK_OK(weir_producer_get_counts(producer, &counts));
-	CHECK(counts.committed == committed, "committed %llu", (unsigned long long)counts.committed);
-	CHECK(counts.refused_busy == (open != 0), "busy %llu", (unsigned long long)counts.refused_busy);
+	CHECK(counts.committed == committed, "committed %llu", (ull)counts.committed);
+	CHECK(counts.refused_busy == (open != 0), "busy %llu", (ull)counts.refused_busy);
 	CHECK(counts.refused_closed == 2 + open + !open + 3, "closed %llu",
-	      (unsigned long long)counts.refused_closed);
+	      (ull)counts.refused_closed);
 	CHECK(counts.attempted == counts.committed + counts.refused_busy + counts.refused_closed,
-	      "attempted %llu", (unsigned long long)counts.attempted);
+	      "attempted %llu", (ull)counts.attempted);
 	CHECK(weir_producer_payload_size_max(producer) > 0, "payload_size_max");
 }
 
@@ -112,7 +112,8 @@ go_on(const weir_event *event, const weir_delivery *delivery, void *context)
 
 	(void)context;
 	memcpy(&number, weir_event_data(event), sizeof number);
-	CHECK(weir_event_hops(event) == number, "hops %u, number %u", weir_event_hops(event), number);
+	CHECK(weir_event_hops(event) == number, "hops %u, number %u", weir_event_hops(event),
+	      number);
 	sleep_ns(MILLISECOND);
 	number++;
 	if (number < CHAIN)
@@ -134,7 +135,7 @@ test_chain(weir_fence fence, weir_wait wait, bool flush)
 	CHECK_OK(weir_publish(producer, topic_chain, &number, sizeof number));
 	if (flush) {
 		CHECK_OK(weir_bus_flush(bus, WEIR_FOREVER));
-		CHECK(get(&handled) == CHAIN, "handled %llu", (unsigned long long)handled);
+		CHECK(get(&handled) == CHAIN, "handled %llu", (ull)handled);
 		books_check(bus);
 	}
 	close_bus(CHAIN);
@@ -171,7 +172,8 @@ test_under_load(weir_fence fence, weir_wait wait)
 	accepted = publishing = 0;
 	for (int i = 0; i < PRODUCERS; i++) {
 		CHECK_OK(weir_producer_open(bus, NULL, &producer[i]));
-		CHECK(pthread_create(&thread[i], NULL, run_publisher, producer[i]) == 0, "no thread");
+		CHECK(pthread_create(&thread[i], NULL, run_publisher, producer[i]) == 0,
+		      "no thread");
 	}
 	wait_for(&publishing, PRODUCERS, "the publishers");
 	sleep_ns(2 * MILLISECOND);
@@ -180,8 +182,8 @@ test_under_load(weir_fence fence, weir_wait wait)
 		pthread_join(thread[i], NULL);
 		weir_producer_close(producer[i]);
 	}
-	CHECK(handled == accepted, "accepted %llu, handled %llu", (unsigned long long)accepted,
-	      (unsigned long long)handled);
+	CHECK(handled == accepted, "accepted %llu, handled %llu", (ull)accepted,
+	      (ull)handled);
 }
 
 /* -- waits that end by time -------------------------------------------------- */

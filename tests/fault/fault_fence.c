@@ -2,9 +2,10 @@
 /*
  * fault_fence.c - a sandbox refuses membarrier: from the beginning, or while the bus runs.
  *
- * The heavy fence is what parking, closing, disabling and unsubscribing rely on. Without it, events
- * still arrive in time, unsubscribe_wait still means what it says, a disabled bus takes nothing, and close
- * loses nothing. Each case runs in a child of its own, since a filter cannot be taken off.
+ * The heavy fence is what parking, closing, disabling and unsubscribing rely on. Without it,
+ * events still arrive in time, unsubscribe_wait still means what it says, a disabled bus takes
+ * nothing, and close loses nothing. Each case runs in a child of its own, since a filter cannot be
+ * taken off.
  */
 #include <errno.h>
 #include <linux/audit.h>
@@ -77,7 +78,8 @@ run_publisher(void *argument)
 
 			now = now_ns();
 			status = weir_publish(producer, topic, &now, sizeof now);
-			CHECK(status == WEIR_OK || status == WEIR_EFULL, "%s", weir_status_text(status));
+			CHECK(status == WEIR_OK || status == WEIR_EFULL, "%s",
+			      weir_status_text(status));
 			add(&accepted, status == WEIR_OK);
 		}
 		sleep_ns(chance_below(&chance, 300) * MICROSECOND);
@@ -135,7 +137,7 @@ toggle(void)
 	sleep_ns(MILLISECOND);
 	CHECK_OK(weir_bus_get_counts(bus, NULL, &after, NULL, NULL));
 	CHECK(before.committed == after.committed, "%llu events of a disabled bus",
-	      (unsigned long long)(after.committed - before.committed));
+	      (ull)(after.committed - before.committed));
 	weir_bus_enable(bus, 1);
 }
 
@@ -157,7 +159,12 @@ run_for(uint64_t duration, unsigned refuse_amid)
 
 /* -- cases ------------------------------------------------------------------ */
 
-struct fault_case { const char *name; unsigned refuse_at_first, refuse_amid; weir_wait wait; uint32_t dispatchers; };
+struct fault_case {
+	const char *name;
+	unsigned refuse_at_first, refuse_amid;
+	weir_wait wait;
+	uint32_t dispatchers;
+};
 
 static void
 open_bus(const struct fault_case *one)
@@ -195,14 +202,14 @@ run_child(const struct fault_case *one, uint64_t duration)
 	books_check(bus);
 	CHECK_OK(weir_bus_get_counts(bus, NULL, &counts, NULL, NULL));
 	CHECK(counts.committed + counts.discarded == accepted && handled == counts.committed,
-	      "accepted %llu, committed %llu, discarded %llu, handled %llu", (unsigned long long)accepted,
-	      (unsigned long long)counts.committed, (unsigned long long)counts.discarded,
-	      (unsigned long long)handled);
+	      "accepted %llu, committed %llu, discarded %llu, handled %llu", (ull)accepted,
+	      (ull)counts.committed, (ull)counts.discarded,
+	      (ull)handled);
 	CHECK_OK(weir_bus_close(bus, WEIR_FOREVER, NULL));
-	CHECK(released == guests, "released %llu of %llu", (unsigned long long)released,
-	      (unsigned long long)guests);
+	CHECK(released == guests, "released %llu of %llu", (ull)released,
+	      (ull)guests);
 	printf("%s: %llu events, %llu guests, slowest %.2f ms (machine away %.2f)\n", one->name,
-	       (unsigned long long)handled, (unsigned long long)guests, (double)slowest / 1e6,
+	       (ull)handled, (ull)guests, (double)slowest / 1e6,
 	       (double)away / 1e6);
 	CHECK(slowest < LATENCY_MAX + 10 * away, "an event took too long");
 }

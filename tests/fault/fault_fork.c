@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fault_fork.c - the process forks 200 times while threads publish, in whatever they are doing then.
+ * fault_fork.c - the process forks 200 times while its threads publish, subscribe and flush.
  *
- * In the child every call answers WEIR_EFORKED, does nothing and does not hang, whatever locks were held
- * at the fork; the child ends. The parent notices nothing: its books balance and every event is
- * handled once, in order.
+ * In the child every call answers WEIR_EFORKED, does nothing and does not hang, whatever locks
+ * were held at the fork; the child ends. The parent notices nothing: its books balance and every
+ * event is handled once, in order.
  */
+#include <glob.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,8 +33,9 @@ handle(const weir_event *event, const weir_delivery *delivery, void *context)
 
 	(void)context;
 	memcpy(&number, weir_event_data(event), sizeof number);
-	CHECK(delivery->source < SOURCES && number == last[delivery->source] + 1, "source %u: %llu after %llu",
-	      delivery->source, (unsigned long long)number, (unsigned long long)last[delivery->source]);
+	CHECK(delivery->source < SOURCES && number == last[delivery->source] + 1,
+	      "source %u: %llu after %llu", delivery->source, (ull)number,
+	      (ull)last[delivery->source]);
 	last[delivery->source] = number;
 	return 0;
 }
@@ -243,6 +245,8 @@ open_bus(weir_fence fence)
 	weir_pool_options pool_options = WEIR_POOL_OPTIONS_INIT;
 
 	options.fence = fence;
+	options.name = "fault_fork";
+	options.stats_dir = ".";
 	pool_options.dispatcher_count = 2;
 	CHECK_OK(weir_bus_open(&options, &pool_options, &bus));
 	pool = weir_bus_default_pool(bus);
@@ -254,6 +258,20 @@ open_bus(weir_fence fence)
 	CHECK_OK(weir_producer_open(bus, NULL, &reserving));
 	CHECK_OK(weir_thread_get_producer(bus, &threads_own));
 	CHECK_OK(weir_reserve(reserving, topic, NULL, 8, &reserved));
+}
+
+/* A child that ends leaves the counters file of its parent alone. */
+static unsigned
+count_counters_files(void)
+{
+	unsigned count;
+	char pattern[64];
+	glob_t found;
+
+	snprintf(pattern, sizeof pattern, "fault_fork.%ld.*.weir", (long)getpid());
+	count = glob(pattern, 0, NULL, &found) == 0 ? (unsigned)found.gl_pathc : 0;
+	globfree(&found);
+	return count;
 }
 
 static void
@@ -270,15 +288,18 @@ close_bus(void)
 	for (int i = 0; i < SOURCES; i++)
 		handled += last[i];
 	CHECK_OK(weir_bus_get_counts(bus, NULL, &counts, NULL, NULL));
-	CHECK(sum == handled && sum == counts.committed, "accepted %llu, handled %llu, committed %llu",
-	      (unsigned long long)sum, (unsigned long long)handled, (unsigned long long)counts.committed);
-	CHECK(counts.aborted == 1, "aborted %llu", (unsigned long long)counts.aborted);
+	CHECK(sum == handled && sum == counts.committed,
+	      "accepted %llu, handled %llu, committed %llu", (ull)sum, (ull)handled,
+	      (ull)counts.committed);
+	CHECK(counts.aborted == 1, "aborted %llu", (ull)counts.aborted);
+	CHECK(count_counters_files() == 1, "counters files: %u", count_counters_files());
 	CHECK_OK(weir_bus_close(bus, WEIR_FOREVER, NULL));
+	CHECK(count_counters_files() == 0, "counters files: %u", count_counters_files());
 	for (int i = 0; i < PUBLISHERS; i++)
 		weir_producer_close(producer[i]);
 	weir_producer_close(reserving);
 	weir_producer_close(idle);
-	printf("%d forks while %llu events passed\n", FORKS / 2, (unsigned long long)sum);
+	printf("%d forks while %llu events passed\n", FORKS / 2, (ull)sum);
 }
 
 static void
@@ -291,7 +312,8 @@ run(weir_fence fence)
 	set(&stop, 0);
 	open_bus(fence);
 	for (int i = 0; i < PUBLISHERS; i++)
-		CHECK(pthread_create(&thread[i], NULL, run_publisher, (void *)(uintptr_t)i) == 0, "thread");
+		CHECK(pthread_create(&thread[i], NULL, run_publisher, (void *)(uintptr_t)i) == 0,
+		      "thread");
 	CHECK(pthread_create(&control, NULL, run_control, NULL) == 0, "thread");
 	for (int round = 0; round < FORKS / 2; round++)
 		fork_once(round);

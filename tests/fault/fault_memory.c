@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fault_memory.c - the n-th request for memory, a thread or a file fails: each n, once and for ever after.
+ * fault_memory.c - the n-th request for memory, a thread or a file fails, once and for ever after.
  *
- * For each call that may allocate: fail its first request, its second, and so on until one
- * run needs no more. Each time the status is WEIR_ENOMEM (or WEIR_OK where the engine can do without),
+ * For each call that may allocate: fail its first request, its second, and so on until one run
+ * needs no more. Each time the status is WEIR_ENOMEM (or WEIR_OK where the engine can do without),
  * outputs are untouched, nothing is different from before, and the bus works. Then what never
  * allocates must succeed while nothing can be had at all.
  */
@@ -81,8 +81,8 @@ check_works(void)
 		CHECK_OK(weir_publish(producer, topic, "event", 5));
 	published += 5;
 	CHECK_OK(weir_bus_flush(bus, WEIR_FOREVER));
-	CHECK(handled == published, "handled %llu of %llu", (unsigned long long)handled,
-	      (unsigned long long)published);
+	CHECK(handled == published, "handled %llu of %llu", (ull)handled,
+	      (ull)published);
 	books_check(bus);
 }
 
@@ -96,8 +96,8 @@ close_bus(void)
 /* -- the loop --------------------------------------------------------------- */
 
 /*
- * One call. `attempt` tells the calls apart (names are used once). It checks its outputs, and undoes
- * what it did when it succeeded, with memory working again.
+ * One call. `attempt` tells the calls apart (names are used once). It checks its outputs, and
+ * undoes what it did when it succeeded, with memory working again.
  */
 struct call {
 	const char *name;
@@ -135,18 +135,18 @@ fail_one(const struct call *call, uint64_t number, bool forever)
 	failed = forever || has_failed(number);
 	wi_memory_fail_at(0, false);
 	CHECK(status == WEIR_ENOMEM || status == WEIR_OK, "%s, request %llu: %s", call->name,
-	      (unsigned long long)number, weir_status_text(status));
+	      (ull)number, weir_status_text(status));
 	CHECK(failed || status == WEIR_OK, "%s fails by itself", call->name);
 	if (status == WEIR_OK && call->undo)
 		call->undo(attempt);
 	after = take_inventory();
 	/* The topic of an exact pattern may be there already: whoever tries again finds it. */
 	CHECK(status == WEIR_OK || after.topics <= before.topics + call->may_leave_topics,
-	      "%s, request %llu: %u topics before, %u after", call->name, (unsigned long long)number,
+	      "%s, request %llu: %u topics before, %u after", call->name, (ull)number,
 	      before.topics, after.topics);
 	CHECK(status == WEIR_OK || after.subscriptions == before.subscriptions,
 	      "%s, request %llu: %u subscriptions before, %u after", call->name,
-	      (unsigned long long)number, before.subscriptions, after.subscriptions);
+	      (ull)number, before.subscriptions, after.subscriptions);
 	check_works();
 	return failed;
 }
@@ -161,7 +161,7 @@ fail_each(const struct call *call)
 		requests++;
 	for (uint64_t number = 1; number <= requests; number++)
 		fail_one(call, number, true);
-	printf("%s: %llu requests\n", call->name, (unsigned long long)requests);
+	printf("%s: %llu requests\n", call->name, (ull)requests);
 	CHECK(requests, "%s asks for nothing: this loop tests nothing", call->name);
 }
 
@@ -256,7 +256,8 @@ subscribe(const char *pattern)
 	options.released = note_release;
 	subscribed.id = 77;
 	status = weir_subscribe(bus, pattern, handle, NULL, &options, &subscribed);
-	CHECK(status == WEIR_OK || subscribed.id == 77, "a refused subscribe touched ret_subscription");
+	CHECK(status == WEIR_OK || subscribed.id == 77,
+	      "a refused subscribe touched ret_subscription");
 	return status;
 }
 
@@ -353,7 +354,7 @@ test_open(uint32_t dispatchers, const char *stats_dir, weir_fence fence)
 			wi_memory_fail_at(0, false);
 			CHECK((status == WEIR_OK) == (bus != NULL), "output");
 			CHECK(status == WEIR_ENOMEM || status == WEIR_OK, "request %llu: %s",
-			      (unsigned long long)number, weir_status_text(status));
+			      (ull)number, weir_status_text(status));
 			/* Without its counters file a bus works. */
 			if (status == WEIR_OK)
 				CHECK_OK(weir_bus_close(bus, WEIR_FOREVER, NULL));
@@ -362,7 +363,7 @@ test_open(uint32_t dispatchers, const char *stats_dir, weir_fence fence)
 		requests = number;
 	}
 	printf("bus_open, %u dispatchers, counters %s: %llu requests\n", dispatchers,
-	       stats_dir ? "off" : "on", (unsigned long long)requests - 1);
+	       stats_dir ? "off" : "on", (ull)requests - 1);
 }
 
 /* -- without any memory ----------------------------------------------------- */
@@ -410,7 +411,7 @@ test_nothing_left(void)
 	CHECK_OK(weir_bus_flush(bus, WEIR_FOREVER));
 	books_check(bus);
 	CHECK_OK(weir_bus_get_counts(bus, NULL, &counts, NULL, NULL));
-	CHECK(counts.committed == 600, "committed %llu", (unsigned long long)counts.committed);
+	CHECK(counts.committed == 600, "committed %llu", (ull)counts.committed);
 	/* It ends, as far as its handler goes; the rest may wait for memory. */
 	before = get(&handled);
 	CHECK_OK(weir_unsubscribe(bus, subscribed));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fault_signal.c - a signal handler publishes with the producer that it interrupted, and with its own.
+ * fault_signal.c - a signal handler publishes with the producer that it interrupted, and its own.
  *
  * A timer interrupts the publishing thread some thousand times a second, at any instruction. On the
  * interrupted producer a publish either succeeds (the thread was outside) or is WEIR_EBUSY; every
@@ -42,9 +42,9 @@ handle(const weir_event *event, const weir_delivery *delivery, void *context)
 	const struct event *data = weir_event_data(event);
 
 	(void)delivery, (void)context;
-	CHECK(data->who < WHOS && data->number == handled[data->who] + 1, "who %llu: number %llu after %llu",
-	      (unsigned long long)data->who, (unsigned long long)data->number,
-	      (unsigned long long)handled[data->who]);
+	CHECK(data->who < WHOS && data->number == handled[data->who] + 1,
+	      "who %llu: number %llu after %llu", (ull)data->who, (ull)data->number,
+	      (ull)handled[data->who]);
 	handled[data->who] = data->number;
 	return 0;
 }
@@ -70,7 +70,8 @@ interrupt(int number)
 
 	(void)number;
 	signals++;
-	count(&ledger[INTERRUPTING], weir_publish(shared, topic, &shared_event, sizeof shared_event));
+	count(&ledger[INTERRUPTING],
+	      weir_publish(shared, topic, &shared_event, sizeof shared_event));
 	count(&ledger[OWN], weir_publish_with(own, topic, NULL, &own_event, sizeof own_event));
 	CHECK(ledger[OWN].busy == 0, "a producer that nobody interrupted is busy");
 }
@@ -118,7 +119,8 @@ publish_in_place(uint32_t amid)
 	uint64_t open = 0;
 
 	while (open < 3) {
-		weir_status status = weir_reserve(shared, topic, NULL, sizeof *data + 16, (void **)&data);
+		weir_status status =
+		        weir_reserve(shared, topic, NULL, sizeof *data + 16, (void **)&data);
 
 		if (status != WEIR_OK) {
 			count(&ledger[THREAD], status);
@@ -158,26 +160,26 @@ check_producer(weir_producer *producer, struct ledger ours)
 
 	CHECK_OK(weir_producer_get_counts(producer, &counts));
 	CHECK(counts.committed == ours.accepted, "committed %llu, ours %llu",
-	      (unsigned long long)counts.committed, (unsigned long long)ours.accepted);
+	      (ull)counts.committed, (ull)ours.accepted);
 	CHECK(counts.refused_full == ours.full, "full %llu, ours %llu",
-	      (unsigned long long)counts.refused_full, (unsigned long long)ours.full);
+	      (ull)counts.refused_full, (ull)ours.full);
 	CHECK(counts.refused_busy == ours.busy, "busy %llu, ours %llu",
-	      (unsigned long long)counts.refused_busy, (unsigned long long)ours.busy);
+	      (ull)counts.refused_busy, (ull)ours.busy);
 	CHECK(counts.attempted == ours.accepted + ours.full + ours.busy, "attempted %llu",
-	      (unsigned long long)counts.attempted);
+	      (ull)counts.attempted);
 }
 
 static void
 check_books(void)
 {
 	struct ledger both = { ledger[THREAD].accepted + ledger[INTERRUPTING].accepted,
-		               ledger[THREAD].busy + ledger[INTERRUPTING].busy,
-		               ledger[THREAD].full + ledger[INTERRUPTING].full };
+	                       ledger[THREAD].busy + ledger[INTERRUPTING].busy,
+	                       ledger[THREAD].full + ledger[INTERRUPTING].full };
 
 	CHECK_OK(weir_bus_flush(bus, WEIR_FOREVER));
 	for (int i = 0; i < WHOS; i++)
 		CHECK(handled[i] == ledger[i].accepted, "who %d: handled %llu of %llu", i,
-		      (unsigned long long)handled[i], (unsigned long long)ledger[i].accepted);
+		      (ull)handled[i], (ull)ledger[i].accepted);
 	check_producer(shared, both);
 	check_producer(own, ledger[OWN]);
 	books_check(bus);
@@ -204,11 +206,11 @@ run(weir_fence fence, uint32_t ring_size, weir_wait wait)
 	signals = 0;
 	run_thread(support_duration_ns() / 4, &chance);
 	check_books();
-	printf("fence %d, ring %u: %llu signals; on the interrupted producer %llu accepted, %llu busy, "
-	       "%llu full; on its own %llu accepted\n", fence, ring_size, (unsigned long long)signals,
-	       (unsigned long long)ledger[INTERRUPTING].accepted,
-	       (unsigned long long)ledger[INTERRUPTING].busy,
-	       (unsigned long long)ledger[INTERRUPTING].full, (unsigned long long)ledger[OWN].accepted);
+	printf("fence %d, ring %u: %llu signals; on the interrupted producer %llu accepted, %llu "
+	       "busy, %llu full; on its own %llu accepted\n",
+	       fence, ring_size, (ull)signals, (ull)ledger[INTERRUPTING].accepted,
+	       (ull)ledger[INTERRUPTING].busy, (ull)ledger[INTERRUPTING].full,
+	       (ull)ledger[OWN].accepted);
 	CHECK(ledger[INTERRUPTING].busy, "never interrupted a publish");
 	CHECK_OK(weir_bus_close(bus, WEIR_FOREVER, NULL));
 	weir_producer_close(shared);

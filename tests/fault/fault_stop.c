@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fault_stop.c - the process is stopped and continued under load, in whatever its threads are doing.
+ * fault_stop.c - the process is stopped and continued under load, whatever its threads are doing.
  *
  * No clock may be taken for progress: nothing is lost, nobody counts as stuck or woken late, and
  * what sleeps by time wakes up.
@@ -25,8 +25,9 @@ handle(const weir_event *event, const weir_delivery *delivery, void *context)
 	const uint64_t *number = weir_event_data(event);
 
 	(void)context;
-	CHECK(delivery->source < SOURCES && *number == last[delivery->source] + 1, "source %u: %llu after %llu",
-	      delivery->source, (unsigned long long)*number, (unsigned long long)last[delivery->source]);
+	CHECK(delivery->source < SOURCES && *number == last[delivery->source] + 1,
+	      "source %u: %llu after %llu", delivery->source, (ull)*number,
+	      (ull)last[delivery->source]);
 	last[delivery->source] = *number;
 	return 0;
 }
@@ -40,9 +41,11 @@ run_publisher(void *argument)
 
 	CHECK_OK(weir_producer_open(bus, NULL, &producer));
 	while (!get(&stop)) {
-		weir_status status = weir_publish_wait(producer, topic, NULL, &number, sizeof number, SECOND);
+		weir_status status =
+		        weir_publish_wait(producer, topic, NULL, &number, sizeof number, SECOND);
 
-		CHECK(status == WEIR_OK || status == WEIR_ETIMEDOUT, "%s", weir_status_text(status));
+		CHECK(status == WEIR_OK || status == WEIR_ETIMEDOUT, "%s",
+		      weir_status_text(status));
 		number += status == WEIR_OK;
 		if (chance_one_in(&chance, 100))
 			sleep_ns(chance_below(&chance, 300) * MICROSECOND);
@@ -89,10 +92,10 @@ run_child(weir_wait wait, uint64_t duration)
 	books_check(bus);
 	for (int i = 0; i < SOURCES; i++)
 		handled += last[i];
-	CHECK(handled == accepted, "accepted %llu, handled %llu", (unsigned long long)accepted,
-	      (unsigned long long)handled);
+	CHECK(handled == accepted, "accepted %llu, handled %llu", (ull)accepted,
+	      (ull)handled);
 	CHECK_OK(weir_bus_close(bus, WEIR_FOREVER, NULL));
-	printf("%llu events\n", (unsigned long long)handled);
+	printf("%llu events\n", (ull)handled);
 	return 0;
 }
 
@@ -118,8 +121,8 @@ run(weir_wait wait)
 			sleep_ns(700 * MILLISECOND);
 		kill(child, SIGCONT);
 	}
-	CHECK(ended == child && WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child's status is %#x",
-	      (unsigned)status);
+	CHECK(ended == child && WIFEXITED(status) && WEXITSTATUS(status) == 0,
+	      "the child's status is %#x", (unsigned)status);
 	printf("stopped %d times\n", stops);
 }
 

@@ -2,9 +2,9 @@
 /*
  * fault_thread.c - threads that end without a word, and processes that end in a handler.
  *
- * A thread's own producer closes when the thread ends, however it does: it returns, exits or is cancelled, with
- * or without reservations open, before or after the bus is gone. What it committed is delivered, what
- * it had open is aborted and counted, and the next thread uses the same ring.
+ * A thread's own producer closes when the thread ends, however it does: it returns, exits or is
+ * cancelled, with or without reservations open, before or after the bus is gone. What it committed
+ * is delivered, what it had open is aborted and counted, and the next thread uses the same ring.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -104,8 +104,8 @@ test_ends(void)
 	support_phase("threads end");
 	open_bus();
 	for (int i = 0; i < THREADS; i++) {
-		struct doomed doomed = { (enum end)chance_below(&chance, ENDS), chance_below(&chance, 10),
-			                 chance_below(&chance, 4) };
+		struct doomed doomed = { (enum end)chance_below(&chance, ENDS),
+		                         chance_below(&chance, 10), chance_below(&chance, 4) };
 
 		set(&ready, 0);
 		CHECK(pthread_create(&thread, NULL, run_doomed, &doomed) == 0, "no thread");
@@ -118,12 +118,12 @@ test_ends(void)
 	books_check(bus);
 	CHECK_OK(weir_bus_get_counts(bus, NULL, &counts, NULL, NULL));
 	CHECK(handled == accepted && counts.committed == accepted, "accepted %llu, handled %llu",
-	      (unsigned long long)accepted, (unsigned long long)handled);
+	      (ull)accepted, (ull)handled);
 	CHECK(aborted && counts.aborted == aborted, "aborted %llu, ours %llu",
-	      (unsigned long long)counts.aborted, (unsigned long long)aborted);
+	      (ull)counts.aborted, (ull)aborted);
 	CHECK_OK(weir_bus_close(bus, WEIR_FOREVER, NULL));
 	printf("%d threads ended: %llu events handled, %llu reservations aborted\n", THREADS,
-	       (unsigned long long)handled, (unsigned long long)aborted);
+	       (ull)handled, (ull)aborted);
 }
 
 /* -- threads that outlive the bus ------------------------------------------- */
@@ -159,7 +159,8 @@ test_survivors(void)
 		set(&ready, 0);
 		set(&bus_gone, 0);
 		for (uintptr_t i = 0; i < PRODUCERS_MAX; i++)
-			CHECK(pthread_create(&thread[i], NULL, run_survivor, (void *)i) == 0, "no thread");
+			CHECK(pthread_create(&thread[i], NULL, run_survivor, (void *)i) == 0,
+			      "no thread");
 		wait_for(&ready, PRODUCERS_MAX, "the threads");
 		CHECK_OK(weir_bus_close(bus, WEIR_FOREVER, &report));
 		set(&bus_gone, 1);
@@ -211,14 +212,14 @@ run_child(bool in_handler)
 
 	CHECK(child >= 0, "fork");
 	if (child == 0) {
-		weir_subscription subscription;
+		weir_subscription one;
 		weir_producer *producer;
 
 		alarm(20);
 		open_bus();
 		CHECK_OK(weir_thread_get_producer(bus, &producer));
 		if (in_handler)
-			CHECK_OK(weir_subscribe(bus, "thread.>", leave, &code, NULL, &subscription));
+			CHECK_OK(weir_subscribe(bus, "thread.>", leave, &code, NULL, &one));
 		for (int i = 0; i < 10; i++)
 			weir_publish(producer, topic, "x", 1);
 		while (in_handler)

@@ -49,7 +49,7 @@ check_order(struct guest *guest, const weir_delivery *delivery)
 	if (delivery->source >= ORDERED_SOURCES)
 		return;
 	CHECK(delivery->sequence > *last, "source %u: sequence %llu after %llu", delivery->source,
-	      (unsigned long long)delivery->sequence, (unsigned long long)*last);
+	      (ull)delivery->sequence, (ull)*last);
 	*last = delivery->sequence;
 }
 
@@ -60,7 +60,7 @@ count_visit(struct outcome *outcome, const struct payload *payload)
 	CHECK(payload->id == outcome->publisher, "publisher %u", payload->id);
 	CHECK(payload->number <= get(&outcome->last),
 	      "number %llu was committed after unsubscribe returned at %llu",
-	      (unsigned long long)payload->number, (unsigned long long)get(&outcome->last));
+	      (ull)payload->number, (ull)get(&outcome->last));
 	/* So that who waits for the end of this one has to. */
 	if (payload->number % 16 == 0)
 		sleep_ns(200 * MICROSECOND);
@@ -78,7 +78,8 @@ visit(const weir_event *event, const weir_delivery *delivery, void *context)
 
 	CHECK(get(&guest->living) == LIVING, "a call after `released`");
 	CHECK(!guest->left[here], "a call after it unsubscribed itself");
-	CHECK(get(&guest->id) == 0 || get(&guest->id) == delivery->subscription.id, "another's context");
+	CHECK(get(&guest->id) == 0 || get(&guest->id) == delivery->subscription.id,
+	      "another's context");
 	add(&guest->running, 1);
 	if (guest->outcome)
 		count_visit(guest->outcome, payload);
@@ -168,7 +169,7 @@ wait_until_gone(weir_subscription subscription, struct outcome *outcome)
 	add(&stress.waited, get(&outcome->running) != 0);
 	status = weir_unsubscribe_wait(stress.bus, subscription, WEIR_FOREVER);
 	CHECK(status == WEIR_OK || status == WEIR_ENOENT, "%s", weir_status_text(status));
-	CHECK(get(&outcome->released) == 1, "released %llu times", (unsigned long long)outcome->released);
+	CHECK(get(&outcome->released) == 1, "released %llu times", (ull)outcome->released);
 	check_stale(subscription);
 }
 
@@ -186,7 +187,7 @@ static void
 subscribe_exactly(struct source *source, weir_topic topic, const char *pattern)
 {
 	struct outcome outcome = { .first = source->number, .last = UINT64_MAX,
-		                   .publisher = source->id };
+	                           .publisher = source->id };
 	struct guest settings = { .outcome = &outcome };
 	uint64_t count = chance_below(&source->chance, 40);
 	weir_subscription subscription = subscribe(pattern, settings, 0);
@@ -197,7 +198,7 @@ subscribe_exactly(struct source *source, weir_topic topic, const char *pattern)
 	if (flush) {
 		CHECK_OK(weir_bus_flush(stress.bus, WEIR_FOREVER));
 		CHECK(get(&outcome.calls) == count || stress.settings.toggle, "%llu calls of %llu",
-		      (unsigned long long)outcome.calls, (unsigned long long)count);
+		      (ull)outcome.calls, (ull)count);
 	} else {
 		wait_until_running(&outcome, count);
 	}
@@ -208,8 +209,9 @@ subscribe_exactly(struct source *source, weir_topic topic, const char *pattern)
 			source_publish_surely(source, topic);
 	}
 	wait_until_gone(subscription, &outcome);
-	CHECK(outcome.calls <= count && (!flush || outcome.calls == count || stress.settings.toggle),
-	      "%llu calls of %llu", (unsigned long long)outcome.calls, (unsigned long long)count);
+	CHECK(outcome.calls <= count &&
+	              (!flush || outcome.calls == count || stress.settings.toggle),
+	      "%llu calls of %llu", (ull)outcome.calls, (ull)count);
 }
 
 static void *
@@ -224,8 +226,12 @@ run_exact(void *argument)
 	CHECK_OK(weir_producer_open(stress.bus, NULL, &producer));
 	source = source_begin(producer);
 	while (stress_go_on())
-		subscribe_exactly(source, topic, chance_one_in(&source->chance, 4) ? "private.to.*"
-		                                                                   : "private.to.guests");
+		subscribe_exactly(source, topic,
+		                  chance_one_in(&source->chance, 4) ? "private.to.*"
+		                                                    : "private.to.guests");
+	/* Alone now: sooner or later one is running when it has to end. */
+	while (!get(&stress.waited))
+		subscribe_exactly(source, topic, "private.to.guests");
 	source_check(source);
 	weir_producer_close(producer);
 	source_end(source);
@@ -240,7 +246,7 @@ static void
 come(struct wild *wild, struct chance *chance)
 {
 	static const char *const pattern[] = { ">", "work.>", "*.a.onward", "work.a.*", "made.>",
-		                               "private.>", "onward.*.create", "work.b.update" };
+	                                       "private.>", "onward.*.create", "work.b.update" };
 	struct guest settings = { .fails_every = chance_below(chance, 4) };
 
 	wild->leaves = chance_one_in(chance, 3);
@@ -256,13 +262,14 @@ go(struct wild *wild, struct chance *chance)
 	weir_status status = weir_unsubscribe(stress.bus, wild->subscription);
 	uint64_t timeout = chance_one_in(chance, 4) ? 0 : WEIR_FOREVER;
 
-	CHECK(status == WEIR_OK || (wild->leaves && status == WEIR_ENOENT), "%s", weir_status_text(status));
+	CHECK(status == WEIR_OK || (wild->leaves && status == WEIR_ENOENT), "%s",
+	      weir_status_text(status));
 	wild->there = false;
 	if (chance_one_in(chance, 2))
 		return;
 	status = weir_unsubscribe_wait(stress.bus, wild->subscription, timeout);
-	CHECK(status == WEIR_OK || status == WEIR_ENOENT || (!timeout && status == WEIR_ETIMEDOUT), "%s",
-	      weir_status_text(status));
+	CHECK(status == WEIR_OK || status == WEIR_ENOENT || (!timeout && status == WEIR_ETIMEDOUT),
+	      "%s", weir_status_text(status));
 	if (status != WEIR_ETIMEDOUT)
 		check_stale(wild->subscription);
 }
@@ -273,7 +280,8 @@ pause_or_resume(struct wild *wild, struct chance *chance)
 	weir_status status = weir_subscription_pause(stress.bus, wild->subscription,
 	                                             chance_below(chance, 2) != 0);
 
-	CHECK(status == WEIR_OK || (wild->leaves && status == WEIR_ENOENT), "%s", weir_status_text(status));
+	CHECK(status == WEIR_OK || (wild->leaves && status == WEIR_ENOENT), "%s",
+	      weir_status_text(status));
 }
 
 static void *
@@ -308,10 +316,11 @@ some_topic(struct source *source)
 	weir_topic topic, again = { 0 };
 	uint64_t number = chance_below(&source->chance, TOPICS_MADE_MAX);
 
-	snprintf(name, sizeof name, "made.%llu.x", (unsigned long long)number);
+	snprintf(name, sizeof name, "made.%llu.x", (ull)number);
 	CHECK_OK(weir_topic_open(stress.bus, name, &topic));
 	CHECK_OK(weir_topic_find(stress.bus, name, &again));
-	CHECK(again.id == topic.id && strcmp(weir_topic_name(stress.bus, topic), name) == 0, "%s", name);
+	CHECK(again.id == topic.id && strcmp(weir_topic_name(stress.bus, topic), name) == 0, "%s",
+	      name);
 	return topic;
 }
 
@@ -375,7 +384,8 @@ run_comers(void *argument)
 			sleep_ns(MILLISECOND);
 		} else if (chance_one_in(&chance, 4)) {
 			CHECK(pthread_create(&thread, NULL, run_short,
-			                     chance_one_in(&chance, 2) ? &stress : NULL) == 0, "no thread");
+			                     chance_one_in(&chance, 2) ? &stress : NULL) == 0,
+			      "no thread");
 			pthread_join(thread, NULL);
 		} else {
 			come_and_go(&chance);

@@ -30,7 +30,7 @@ static void
 count_sequence(struct track *of, const weir_delivery *delivery)
 {
 	CHECK(delivery->sequence == of->sequence + 1, "source %u: sequence %llu after %llu",
-	      delivery->source, (unsigned long long)delivery->sequence, (unsigned long long)of->sequence);
+	      delivery->source, (ull)delivery->sequence, (ull)of->sequence);
 	of->sequence = delivery->sequence;
 }
 
@@ -46,9 +46,9 @@ audit(const weir_event *event, const weir_delivery *delivery, void *context)
 	CHECK(of->id == 0 || of->id == payload->id, "source %u: id %u after %u", delivery->source,
 	      payload->id, of->id);
 	/* While the bus is disabled numbers pass that no event has. */
-	CHECK(payload->number == of->number + 1 || (stress.settings.toggle && payload->number > of->number),
-	      "id %u: number %llu after %llu", payload->id, (unsigned long long)payload->number,
-	      (unsigned long long)of->number);
+	CHECK(payload->number == of->number + 1 ||
+	              (stress.settings.toggle && payload->number > of->number),
+	      "id %u: number %llu after %llu", payload->id, (ull)payload->number, (ull)of->number);
 	count_sequence(of, delivery);
 	of->id = payload->id;
 	of->number = payload->number;
@@ -155,7 +155,8 @@ handlers_thread_begin(void *context, uint32_t index)
 {
 	(void)context;
 	dispatcher = index;
-	CHECK(index < stress.settings.dispatchers && index < DISPATCHER_MAX, "dispatcher %u", index);
+	CHECK(index < stress.settings.dispatchers && index < DISPATCHER_MAX, "dispatcher %u",
+	      index);
 }
 
 uint32_t
@@ -203,23 +204,23 @@ handlers_check(void)
 		sum.batch_failures += own[i].batch_failures;
 	}
 	CHECK_OK(weir_subscription_get_counts(stress.bus, audit_id, &counts));
-	CHECK(counts.due == counts.ok, "audit: due %llu, ok %llu", (unsigned long long)counts.due,
-	      (unsigned long long)counts.ok);
+	CHECK(counts.due == counts.ok, "audit: due %llu, ok %llu", (ull)counts.due,
+	      (ull)counts.ok);
 	CHECK_OK(weir_subscription_get_counts(stress.bus, fail_id, &counts));
 	CHECK(counts.failed == sum.failed && counts.due == counts.ok + counts.failed,
-	      "failed %llu, ours %llu", (unsigned long long)counts.failed,
-	      (unsigned long long)sum.failed);
+	      "failed %llu, ours %llu", (ull)counts.failed,
+	      (ull)sum.failed);
 	CHECK_OK(weir_subscription_get_counts(stress.bus, batch_id, &counts));
-	CHECK(sum.owed == 0, "%llu events whose batch_end has not run", (unsigned long long)sum.owed);
-	CHECK(counts.due == sum.batched, "batched %llu, ours %llu", (unsigned long long)counts.due,
-	      (unsigned long long)sum.batched);
+	CHECK(sum.owed == 0, "%llu events whose batch_end has not run", (ull)sum.owed);
+	CHECK(counts.due == sum.batched, "batched %llu, ours %llu", (ull)counts.due,
+	      (ull)sum.batched);
 	CHECK(counts.failed_batches == sum.batch_failures, "failed batches %llu, ours %llu",
-	      (unsigned long long)counts.failed_batches, (unsigned long long)sum.batch_failures);
+	      (ull)counts.failed_batches, (ull)sum.batch_failures);
 }
 
 void
 handlers_check_flushed(const struct source *source, uint64_t shown)
 {
 	CHECK(get(&handled[source->id]) >= shown, "flushed at %llu, handled %llu",
-	      (unsigned long long)shown, (unsigned long long)get(&handled[source->id]));
+	      (ull)shown, (ull)get(&handled[source->id]));
 }

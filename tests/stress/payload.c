@@ -77,10 +77,11 @@ verify_attributes(const weir_event *event, const struct payload *payload)
 	weir_trace trace = trace_of(payload);
 	uint64_t key = 0;
 
-	CHECK(weir_event_key(event, &key) == !!(payload->attributes & PAYLOAD_KEY), "key there or not");
+	CHECK(weir_event_key(event, &key) == !!(payload->attributes & PAYLOAD_KEY),
+	      "key there or not");
 	CHECK(!(payload->attributes & PAYLOAD_KEY) || key == key_of(payload), "key");
 	/* What a handler publishes inherits the trace of its event, if it has none of its own. */
-	CHECK(!weir_event_trace(event) == !(payload->attributes & PAYLOAD_TRACE) || weir_event_hops(event),
+	CHECK(!weir_event_trace(event) == !(payload->attributes & PAYLOAD_TRACE),
 	      "trace there or not");
 	CHECK(!(payload->attributes & PAYLOAD_TRACE) ||
 	              memcmp(weir_event_trace(event), &trace, sizeof trace) == 0, "trace");
@@ -94,10 +95,10 @@ payload_verify(const weir_event *event)
 	const struct payload *payload = weir_event_data(event);
 
 	CHECK(((uintptr_t)payload & 15) == 0, "payload at %p", (const void *)payload);
-	CHECK(event->size >= sizeof *payload && event->size == payload->size, "size %u, payload's %u",
-	      event->size, payload->size);
+	CHECK(event->size >= sizeof *payload && event->size == payload->size,
+	      "size %u, payload's %u", event->size, payload->size);
 	CHECK(payload->check == checksum(payload), "torn: id %u, number %llu, size %u", payload->id,
-	      (unsigned long long)payload->number, payload->size);
+	      (ull)payload->number, payload->size);
 	CHECK(weir_event_topic(event).id == payload->topic, "topic %u, payload's %u",
 	      weir_event_topic(event).id, payload->topic);
 	verify_attributes(event, payload);

@@ -45,7 +45,7 @@ static struct payload
 next_payload(struct source *source, weir_topic topic, uint64_t ahead)
 {
 	struct payload head = { .number = source->number + 1 + ahead, .id = source->id,
-		                .size = random_size(source), .topic = topic.id };
+	                        .size = random_size(source), .topic = topic.id };
 
 	head.trace_number = head.number;
 	head.trace_id = head.id;
@@ -106,7 +106,8 @@ source_publish_surely(struct source *source, weir_topic topic)
 	do {
 		status = weir_publish_wait(source->producer, topic, NULL, source->buffer, head.size,
 		                           5 * MILLISECOND);
-		CHECK(status == WEIR_OK || status == WEIR_ETIMEDOUT, "%s", weir_status_text(status));
+		CHECK(status == WEIR_OK || status == WEIR_ETIMEDOUT, "%s",
+		      weir_status_text(status));
 		if (status == WEIR_ETIMEDOUT)
 			source->ledger.refused_full++;
 	} while (status != WEIR_OK);
@@ -154,9 +155,11 @@ reserve(struct source *source, weir_topic topic, uint32_t ahead, bool last)
 		more = source->size_max - head.size;
 	/* A trace that is passed on comes without being asked for. */
 	if (!source->cause)
-		head.attributes = chance_one_in(&source->chance, 4) ? chance_below(&source->chance, 8) : 0;
+		head.attributes =
+		        chance_one_in(&source->chance, 4) ? chance_below(&source->chance, 8) : 0;
 	attributes = payload_attributes(&head, &trace);
-	status = weir_reserve(source->producer, topic, head.attributes && !source->cause ? &attributes : NULL,
+	status = weir_reserve(source->producer, topic,
+	                      head.attributes && !source->cause ? &attributes : NULL,
 	                      head.size + more, &data);
 	if (status == WEIR_EFULL) {
 		CHECK(data == &head, "a refused reserve touched ret_data");
@@ -218,7 +221,8 @@ source_leave_open(struct source *source, weir_topic topic)
 void
 source_publish_badly(struct source *source, weir_topic topic)
 {
-	static const weir_topic none = { 0 }, own = { 1 }, unknown = { 0xffffff }, wild = { UINT32_MAX };
+	static const weir_topic none = { 0 }, own = { 1 }, unknown = { 0xffffff };
+	static const weir_topic wild = { UINT32_MAX };
 	weir_attributes attributes = WEIR_ATTRIBUTES_INIT;
 	void *data = NULL;
 
@@ -264,7 +268,7 @@ check_same(const weir_producer_counts *ours, const weir_producer_counts *theirs)
 {
 #define SAME(what)                                                                               \
 	CHECK(ours->what == theirs->what, #what ": ours %llu, the engine's %llu",                \
-	      (unsigned long long)ours->what, (unsigned long long)theirs->what)
+	      (ull)ours->what, (ull)theirs->what)
 	SAME(refused_full);
 	SAME(refused_size);
 	SAME(refused_busy);
@@ -275,8 +279,8 @@ check_same(const weir_producer_counts *ours, const weir_producer_counts *theirs)
 #undef SAME
 	CHECK(theirs->discarded == 0 || stress.settings.toggle, "discarded");
 	CHECK(ours->committed == theirs->committed + theirs->discarded,
-	      "accepted: ours %llu, the engine's %llu + %llu", (unsigned long long)ours->committed,
-	      (unsigned long long)theirs->committed, (unsigned long long)theirs->discarded);
+	      "accepted: ours %llu, the engine's %llu + %llu", (ull)ours->committed,
+	      (ull)theirs->committed, (ull)theirs->discarded);
 }
 
 void
@@ -315,5 +319,5 @@ source_check_all(const weir_producer_counts *counts)
 	sum.attempted = sum.committed + sum.aborted + sum.refused_full + sum.refused_size +
 	                sum.refused_busy + sum.refused_hops + sum.refused_invalid;
 	CHECK(sum.attempted == counts->attempted, "attempted: ours %llu, the engine's %llu",
-	      (unsigned long long)sum.attempted, (unsigned long long)counts->attempted);
+	      (ull)sum.attempted, (ull)counts->attempted);
 }

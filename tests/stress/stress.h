@@ -32,7 +32,7 @@ struct stress {
 	struct settings settings;
 	weir_bus *bus;
 	uint64_t stop, quiet;
-	uint64_t publishers, resting;   /* threads that publish; those that rest as long as `quiet` */
+	uint64_t publishers, resting;   /* threads that publish; those that rest while `quiet` */
 	uint64_t sources;               /* ids given to them */
 	uint64_t topics_made;
 	uint64_t subscribed, released;  /* subscriptions that have a `released` */
@@ -76,7 +76,7 @@ struct source {
 	uint32_t size_max;
 	uint64_t number;                /* of the last event that was accepted */
 	uint64_t shown;                 /* the same, for other threads */
-	weir_producer_counts ledger;    /* every call of ours, by its outcome; committed: accepted */
+	weir_producer_counts ledger;    /* every call, by its outcome; committed: accepted */
 	const struct payload *cause;    /* what its thread handles now: a trace is passed on */
 	struct chance chance;
 	unsigned char *buffer;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stress_close.c - thousands of buses that open, carry 0 to 3 events from 0 to 2 threads, and close.
+ * stress_close.c - thousands of buses that open, carry some events from some threads, and close.
  *
  * Whatever publish accepted before or while the bus closed must have been handled when close
- * returns; what it refused was refused as WEIR_ECLOSED. Threads go on publishing after the bus is gone,
- * with producers that are closed by hand, by the end of the thread, or before the close. No thread,
- * file or mapping may stay: a leak of one in each cycle is thousands.
+ * returns; what it refused was refused as WEIR_ECLOSED. Threads go on publishing after the bus is
+ * gone, with producers that are closed by hand, by the end of the thread, or before the close. No
+ * thread, file or mapping may stay: a leak of one in each cycle is thousands.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -119,21 +119,21 @@ run_cycle(struct chance *chance, uint64_t *refused)
 	open_bus(&cycle, chance);
 	for (uint32_t i = 0; i < count; i++) {
 		publisher[i] = (struct publisher){ &cycle, { chance_next(chance) },
-			                           (enum manner)chance_below(chance, MANNERS), 0 };
+		                                   (enum manner)chance_below(chance, MANNERS), 0 };
 		CHECK(pthread_create(&publisher[i].thread, NULL, run_publisher, &publisher[i]) == 0,
 		      "no thread");
 	}
 	while (get(&cycle.publishing) < count)
 		;
 	CHECK_OK(weir_bus_close(cycle.bus, WEIR_FOREVER, &report));
-	CHECK(report.undelivered == 0, "undelivered %llu", (unsigned long long)report.undelivered);
+	CHECK(report.undelivered == 0, "undelivered %llu", (ull)report.undelivered);
 	CHECK(get(&cycle.handled) >= report.delivered, "delivered %llu, handled %llu",
-	      (unsigned long long)report.delivered, (unsigned long long)cycle.handled);
+	      (ull)report.delivered, (ull)cycle.handled);
 	set(&cycle.closed, 1);
 	for (uint32_t i = 0; i < count; i++)
 		pthread_join(publisher[i].thread, NULL);
 	CHECK(cycle.handled == cycle.accepted, "accepted %llu, handled %llu",
-	      (unsigned long long)cycle.accepted, (unsigned long long)cycle.handled);
+	      (ull)cycle.accepted, (ull)cycle.handled);
 	*refused += cycle.refused;
 	return cycle.accepted;
 }
@@ -157,7 +157,7 @@ main(void)
 		events += run_cycle(&chance, &refused), cycles++;
 	holdings_check(before, 16);
 	printf("%llu cycles, %llu events accepted and handled, %llu refused by a bus that closes\n",
-	       (unsigned long long)cycles, (unsigned long long)events, (unsigned long long)refused);
+	       (ull)cycles, (ull)events, (ull)refused);
 	CHECK(refused, "no publish met a bus that closes");
 	return 0;
 }

@@ -2,9 +2,9 @@
 /*
  * stress_oversubscribed.c - 8 producers and 4 dispatchers on the processors there are, then on one.
  *
- * Dispatchers that spin would take the time from those that make the events, and one that is preempted
- * with a lease in its hand must hold up that ring alone. Order, counts and books are exact; the
- * rate is printed.
+ * Dispatchers that spin would take the time from those that make the events, and one that is
+ * preempted with a lease in its hand must hold up that ring alone. Order, counts and books are
+ * exact; the rate is printed.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -32,8 +32,8 @@ handle(const weir_event *event, const weir_delivery *delivery, void *context)
 	CHECK(delivery->source < SOURCES, "source %u", delivery->source);
 	CHECK(data->number == last[delivery->source] + 1 && delivery->sequence == data->number,
 	      "source %u: number %llu, sequence %llu after %llu", delivery->source,
-	      (unsigned long long)data->number, (unsigned long long)delivery->sequence,
-	      (unsigned long long)last[delivery->source]);
+	      (ull)data->number, (ull)delivery->sequence,
+	      (ull)last[delivery->source]);
 	CHECK(weir_event_topic(event).id == topic[data->producer].id, "topic");
 	last[delivery->source] = data->number;
 	return 0;
@@ -92,7 +92,8 @@ run(const char *where, uint64_t duration)
 	open_bus();
 	set(&stop, 0);
 	for (int i = 0; i < PRODUCERS; i++)
-		CHECK(pthread_create(&thread[i], NULL, run_producer, (void *)(uintptr_t)i) == 0, "thread");
+		CHECK(pthread_create(&thread[i], NULL, run_producer, (void *)(uintptr_t)i) == 0,
+		      "thread");
 	sleep_ns(duration);
 	set(&stop, 1);
 	for (int i = 0; i < PRODUCERS; i++)
@@ -105,10 +106,10 @@ run(const char *where, uint64_t duration)
 		handled += last[i];
 	CHECK_OK(weir_pool_get_counts(weir_bus_default_pool(bus), &counts));
 	CHECK(handled == sum && counts.seen == sum, "published %llu, handled %llu, seen %llu",
-	      (unsigned long long)sum, (unsigned long long)handled, (unsigned long long)counts.seen);
+	      (ull)sum, (ull)handled, (ull)counts.seen);
 	printf("%s: %llu events, %.1f million a second, %llu parks, %llu taken over\n", where,
-	       (unsigned long long)sum, (double)sum * 1e3 / (double)(now_ns() - began),
-	       (unsigned long long)counts.parks, (unsigned long long)counts.steals);
+	       (ull)sum, (double)sum * 1e3 / (double)(now_ns() - began),
+	       (ull)counts.parks, (ull)counts.steals);
 	CHECK(counts.steals, "no ring was ever taken over");
 	CHECK_OK(weir_bus_close(bus, WEIR_FOREVER, NULL));
 }

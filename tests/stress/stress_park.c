@@ -2,10 +2,11 @@
 /*
  * stress_park.c - a slow trickle of events to dispatchers that park: each must wake one in time.
  *
- * Gaps of 0 to 200 us put publishes into every moment of falling asleep. A wake-up that is lost shows
- * as a late event (a sleeper looks by itself only after half a second) and in late_wakes, unless
- * the next event comes to its rescue: so a single producer waits until each of its events is handled,
- * and publishes the next one often just when the dispatcher is about to announce that it sleeps.
+ * Gaps of 0 to 200 us put publishes into every moment of falling asleep. A wake-up that is lost
+ * shows as a late event (a sleeper looks by itself only after half a second) and in late_wakes,
+ * unless the next event comes to its rescue: so a single producer waits until each of its events is
+ * handled, and publishes the next one often just when the dispatcher is about to announce that it
+ * sleeps. That finds a missing look; a missing fence (a window of nanoseconds) is for the model.
  *
  * stress_park [PRODUCERS DISPATCHERS]: just these.
  */
@@ -32,9 +33,9 @@ handle(const weir_event *event, const weir_delivery *delivery, void *context)
 	uint64_t took = now_ns() - data->published, before = get(&slowest);
 
 	(void)delivery, (void)context;
-	while (took > before && !__atomic_compare_exchange_n(&slowest, &before, took, 0, __ATOMIC_RELAXED,
-	                                                     __ATOMIC_RELAXED))
-		;
+	while (took > before && !__atomic_compare_exchange_n(&slowest, &before, took, 0,
+	                                                     __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+	        ;
 	set(&handled[data->producer], data->number);
 	return 0;
 }
@@ -96,7 +97,8 @@ run(uint32_t producers, uint32_t dispatchers, weir_fence fence, uint64_t duratio
 		handled[i] = 0;
 	canary_begin();
 	for (uint32_t i = 0; i < producers; i++)
-		CHECK(pthread_create(&thread[i], NULL, run_producer, (void *)(uintptr_t)i) == 0, "thread");
+		CHECK(pthread_create(&thread[i], NULL, run_producer, (void *)(uintptr_t)i) == 0,
+		      "thread");
 	sleep_ns(duration);
 	set(&stop, 1);
 	for (uint32_t i = 0; i < producers; i++)
@@ -105,13 +107,13 @@ run(uint32_t producers, uint32_t dispatchers, weir_fence fence, uint64_t duratio
 	away = canary_end();
 	books_check(bus);
 	CHECK_OK(weir_pool_get_counts(weir_bus_default_pool(bus), &counts));
-	printf("%u producers, %u dispatchers, fence %s: %llu events, %llu parks, %llu wakes, slowest %.2f ms (machine away "
-	       "%.2f)\n",
+	printf("%u producers, %u dispatchers, fence %s: %llu events, %llu parks, %llu wakes, "
+	       "slowest %.2f ms (machine away %.2f)\n",
 	       producers, dispatchers, fence == WEIR_FENCE_AUTO ? "auto" : "publisher",
-	       (unsigned long long)counts.seen, (unsigned long long)counts.parks,
-	       (unsigned long long)counts.wakes, (double)slowest / 1e6,
+	       (ull)counts.seen, (ull)counts.parks, (ull)counts.wakes, (double)slowest / 1e6,
 	       (double)away / 1e6);
-	CHECK(slowest < LATENCY_MAX + 10 * away, "%.1f ms from publish to handler", (double)slowest / 1e6);
+	CHECK(slowest < LATENCY_MAX + 10 * away, "%.1f ms from publish to handler",
+	      (double)slowest / 1e6);
 	CHECK(counts.parks && counts.wakes, "never parked or woken");
 	CHECK_OK(weir_bus_close(bus, WEIR_FOREVER, NULL));
 }

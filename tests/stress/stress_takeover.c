@@ -2,8 +2,8 @@
 /*
  * stress_takeover.c - one of two dispatchers is stuck in a handler; everything else goes on.
  *
- * Rounds: both dispatchers have fallen asleep, or not; then a handler gets stuck on the ring of one producer.
- * Until it is let go
+ * Rounds: both dispatchers have fallen asleep, or not; then a handler gets stuck on the ring of one
+ * producer. Until it is let go
  *   events of all other producers are handled within 50 ms each, in order
  *   weir_unsubscribe_wait() of another handler returns within 10 ms
  *   memory is reclaimed: 10,000 subscriptions come and go and the process does not grow
@@ -42,8 +42,8 @@ get_stuck(const weir_event *event, const weir_delivery *delivery, void *context)
 		set(&behind, 0);
 		return 0;
 	}
-	CHECK(data->number == behind + 1, "number %llu after %llu", (unsigned long long)data->number,
-	      (unsigned long long)behind);
+	CHECK(data->number == behind + 1, "number %llu after %llu", (ull)data->number,
+	      (ull)behind);
 	set(&behind, data->number);
 	return 0;
 }
@@ -144,8 +144,9 @@ churn(void)
 			CHECK_OK(weir_unsubscribe_wait(bus, subscription, WEIR_FOREVER));
 	}
 	wait_for(&released, first + 500 + CHURN, "releases");
-	CHECK(SANITIZED || resident_kb() < before + GROWTH_KB, "%llu kB before, %llu after %d subscriptions",
-	      (unsigned long long)before, (unsigned long long)resident_kb(), CHURN);
+	CHECK(SANITIZED || resident_kb() < before + GROWTH_KB,
+	      "%llu kB before, %llu after %d subscriptions", (ull)before, (ull)resident_kb(),
+	      CHURN);
 	return (int64_t)(resident_kb() - before);
 }
 
@@ -193,7 +194,7 @@ close_bus(void)
 	for (int i = 0; i < FREE_PRODUCERS; i++)
 		weir_producer_close(free_producer[i]);
 	CHECK_OK(weir_bus_close(bus, WEIR_FOREVER, &report));
-	CHECK(report.undelivered == 0, "undelivered %llu", (unsigned long long)report.undelivered);
+	CHECK(report.undelivered == 0, "undelivered %llu", (ull)report.undelivered);
 }
 
 static void
@@ -227,10 +228,13 @@ run(weir_wait wait, const char *name)
 	}
 	close_bus();
 	away = canary_end();
-	printf("%s: slowest event %.2f ms, longest unsubscribe_wait %.2f ms (machine away %.2f), growth %lld kB\n",
-	       name, (double)slowest / 1e6, (double)longest / 1e6, (double)away / 1e6, (long long)growth);
+	printf("%s: slowest event %.2f ms, longest unsubscribe_wait %.2f ms (machine away %.2f), "
+	       "growth %lld kB\n",
+	       name, (double)slowest / 1e6, (double)longest / 1e6, (double)away / 1e6,
+	       (long long)growth);
 	CHECK(slowest < LATENCY_MAX + 10 * away, "an event of a free ring took too long");
-	CHECK(longest < UNSUBSCRIBE_MAX + 10 * away || SANITIZED, "an unsubscribe_wait took too long");
+	CHECK(longest < UNSUBSCRIBE_MAX + 10 * away || SANITIZED,
+	      "an unsubscribe_wait took too long");
 }
 
 int

@@ -49,7 +49,7 @@ support_begin(const char *name)
 	if (seconds)
 		duration_ns = (uint64_t)(strtod(seconds, NULL) * 1e9);
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	printf("%s: WEIR_SEED=%#llx\n", name, (unsigned long long)seed);
+	printf("%s: WEIR_SEED=%#llx\n", name, (ull)seed);
 	/* A sanitizer starts a thread of its own beside the program's first one. */
 	if (pthread_create(&canary, NULL, run_nothing, NULL) == 0)
 		pthread_join(canary, NULL);
@@ -76,12 +76,12 @@ support_fail(const char *file, int line, const char *condition, const char *form
 	const char *base = strrchr(file, '/');
 
 	flockfile(stderr);
-	fprintf(stderr, "%s: FAILED %s:%d while %s: not so: %s: ", program, base ? base + 1 : file, line,
-	        phase, condition);
+	fprintf(stderr, "%s: FAILED %s:%d while %s: not so: %s: ", program, base ? base + 1 : file,
+	        line, phase, condition);
 	va_start(arguments, format);
 	vfprintf(stderr, format, arguments);
 	va_end(arguments);
-	fprintf(stderr, " (WEIR_SEED=%#llx)\n", (unsigned long long)seed);
+	fprintf(stderr, " (WEIR_SEED=%#llx)\n", (ull)seed);
 	abort();
 }
 
@@ -146,8 +146,8 @@ wait_for(const uint64_t *word, uint64_t least, const char *what)
 	uint64_t end = now_ns() + 20 * SECOND;
 
 	while (get(word) < least) {
-		CHECK(now_ns() < end, "waited for %s: %llu of %llu", what, (unsigned long long)get(word),
-		      (unsigned long long)least);
+		CHECK(now_ns() < end, "waited for %s: %llu of %llu", what, (ull)get(word),
+		      (ull)least);
 		sleep_ns(50 * MICROSECOND);
 	}
 }
@@ -216,6 +216,8 @@ count_lines(const char *path)
 struct holdings
 holdings_take(void)
 {
+	/* A joined thread leaves /proc a moment after the join. */
+	sleep_ns(5 * MILLISECOND);
 	return (struct holdings){
 		.threads = count_entries("/proc/self/task"),
 		.files = count_entries("/proc/self/fd"),
@@ -229,27 +231,24 @@ holdings_check(struct holdings before, unsigned slack)
 	uint64_t end = now_ns() + SECOND;
 	struct holdings after = holdings_take();
 
-	/* A joined thread leaves /proc a moment after the join. */
-	while (after.threads != before.threads && now_ns() < end) {
-		sleep_ns(MILLISECOND);
+	while (after.threads != before.threads && now_ns() < end)
 		after = holdings_take();
-	}
 	CHECK(after.threads == before.threads, "threads: %u before, %u after", before.threads,
 	      after.threads);
 	CHECK(after.files == before.files, "files: %u before, %u after", before.files, after.files);
-	CHECK(SANITIZED || after.mappings <= before.mappings + slack, "mappings: %u before, %u after",
-	      before.mappings, after.mappings);
+	CHECK(SANITIZED || after.mappings <= before.mappings + slack,
+	      "mappings: %u before, %u after", before.mappings, after.mappings);
 }
 
 uint64_t
 resident_kb(void)
 {
 	FILE *file = fopen("/proc/self/statm", "re");
-	unsigned long long size = 0, resident = 0;
+	ull size = 0, resident = 0;
 
 	CHECK(file && fscanf(file, "%llu %llu", &size, &resident) == 2, "/proc/self/statm");
 	fclose(file);
-	return resident * (unsigned long long)sysconf(_SC_PAGESIZE) / 1024;
+	return resident * (ull)sysconf(_SC_PAGESIZE) / 1024;
 }
 
 /* -- the books -------------------------------------------------------------- */
@@ -270,8 +269,6 @@ quiet_options(void)
 	return options;
 }
 
-#define ULL(x) ((unsigned long long)(x))
-
 void
 books_check(weir_bus *bus)
 {
@@ -283,15 +280,16 @@ books_check(weir_bus *bus)
 	CHECK_OK(weir_bus_get_counts(bus, &all, &p, &d, &s));
 	CHECK(p.attempted == p.committed + p.refused_full + p.refused_size + p.refused_busy +
 	                     p.refused_hops + p.refused_closed + p.refused_invalid + p.discarded +
-	                     p.aborted, "attempted %llu", ULL(p.attempted));
-	CHECK(d.seen == p.committed, "seen %llu, committed %llu", ULL(d.seen), ULL(p.committed));
-	CHECK(d.seen == d.routed + d.unrouted + d.skipped_behind, "seen %llu, routed %llu, unrouted %llu",
-	      ULL(d.seen), ULL(d.routed), ULL(d.unrouted));
-	CHECK(s.running == 0, "running %llu", ULL(s.running));
-	CHECK(s.due == s.ok + s.failed + s.skipped_quarantine + s.skipped_paused + s.skipped_unsubscribed,
-	      "due %llu, ok %llu, failed %llu, paused %llu, unsubscribed %llu", ULL(s.due), ULL(s.ok),
-	      ULL(s.failed), ULL(s.skipped_paused), ULL(s.skipped_unsubscribed));
+	                     p.aborted, "attempted %llu", (ull)p.attempted);
+	CHECK(d.seen == p.committed, "seen %llu, committed %llu", (ull)d.seen, (ull)p.committed);
+	CHECK(d.seen == d.routed + d.unrouted + d.skipped_behind,
+	      "seen %llu, routed %llu, unrouted %llu", (ull)d.seen, (ull)d.routed, (ull)d.unrouted);
+	CHECK(s.running == 0, "running %llu", (ull)s.running);
+	CHECK(s.due == s.ok + s.failed + s.skipped_quarantine + s.skipped_paused +
+	                       s.skipped_unsubscribed,
+	      "due %llu, ok %llu, failed %llu, paused %llu, unsubscribed %llu", (ull)s.due,
+	      (ull)s.ok, (ull)s.failed, (ull)s.skipped_paused, (ull)s.skipped_unsubscribed);
 	CHECK(all.lost == 0, "lost %lld", (long long)all.lost);
-	CHECK(all.in_flight == 0, "in flight %llu", ULL(all.in_flight));
-	CHECK(d.late_wakes == 0, "late wakes %llu", ULL(d.late_wakes));
+	CHECK(all.in_flight == 0, "in flight %llu", (ull)all.in_flight);
+	CHECK(d.late_wakes == 0, "late wakes %llu", (ull)d.late_wakes);
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* support.h - what stress and fault tests share: seeds, checks, a watchdog, what the process holds. */
+/* support.h - what stress and fault tests share: seeds, checks, a watchdog, a look at /proc. */
 #ifndef WI_TESTS_SUPPORT_H
 #define WI_TESTS_SUPPORT_H
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <weir/weir.h>
+
+typedef unsigned long long ull;         /* what %llu takes */
 
 #define MICROSECOND 1000ull
 #define MILLISECOND 1000000ull
@@ -79,9 +81,9 @@ void sleep_ns(uint64_t ns);
 void wait_for(const uint64_t *word, uint64_t least, const char *what);
 
 /*
- * How long the machine was away at most: a thread sleeps a millisecond at a time and notes the worst
- * that became of it. What judges latencies adds ten times this to what it allows: under load, threads
- * that work wait longer for a processor than one that only sleeps.
+ * How long the machine was away at most: a thread sleeps a millisecond at a time and notes the
+ * worst that became of it. What judges latencies adds ten times this to what it allows: under load,
+ * threads that work wait longer for a processor than one that only sleeps.
  */
 void canary_begin(void);
 uint64_t canary_end(void);
