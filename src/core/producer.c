@@ -18,8 +18,11 @@ static pthread_key_t own_key;
 static pthread_once_t own_once = PTHREAD_ONCE_INIT;
 static bool own_key_made;
 
-/* Not 0: a limit of 0 is below every position where a record may end. */
-enum { FIRST_POSITION = WI_RECORD_ALIGN };
+/*
+ * Not 0: a limit of 0 is below every position where a record may end. A whole line, so that records
+ * whose size divides a line never lie in two.
+ */
+enum { FIRST_POSITION = WI_LINE };
 
 /*
  * Where the producer lies in its page. Not at its beginning, where the tail lies in the
