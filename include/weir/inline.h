@@ -48,9 +48,8 @@
 /* Topics below belong to the bus: "weir.failed.deliver" and "weir.gap". */
 #define WEIR_TOPIC_FIRST_ 3u
 
-/* weir_tail_.state: two bits, what open reservations take in bytes (a multiple of 16), their count */
+/* weir_open_.state: one bit, what open reservations take in bytes (a multiple of 16), their count */
 #define WEIR_INSIDE_ 1u             /* a call is between its first and its last instruction */
-#define WEIR_OPEN_   2u             /* reservations are open */
 #define WEIR_ONE_    (1ull << 32)   /* one of them */
 #define WEIR_COUNT_(state) ((state) >> 32)
 #define WEIR_TAKEN_(state) ((uint32_t)(state) & ~15u)
@@ -68,12 +67,16 @@
  * line, or back to the beginning of the record, costs a third of the throughput
  * where lines are slow (docs/decisions/0004-the-producers-line.md).
  */
+struct weir_open_ {
+	uint64_t state;             /* 0: idle */
+	uint64_t header;            /* first 8 bytes of the record reserved last */
+};
+
 struct weir_tail_ {
 	__attribute__((aligned(32)))
 	uint64_t position;          /* dispatchers may read up to here */
 	uint64_t count;             /* records committed */
-	uint64_t state;             /* 0: idle */
-	uint64_t header;            /* first 8 bytes of the record reserved last */
+	struct weir_open_ open;     /* of the first reservation */
 };
 
 /*
@@ -91,6 +94,13 @@ struct weir_producer {
 	uint32_t size_max;          /* of a payload */
 	uint32_t topic_count;       /* of topics known to exist, from WEIR_TOPIC_FIRST_ on */
 	uint32_t inherit;           /* or'd into topic_flags: hops of the event being handled */
+	/*
+	 * Of the reservations after the first. In a line of their own: a dispatcher that waits for
+	 * the commit asks for the tail's line again and again, and each reservation would have to get it back.
+	 */
+	__attribute__((aligned(64)))
+	struct weir_open_ more;
+	uint64_t more_start;        /* where the last of them begins */
 };
 
 /* -- out of line ------------------------------------------------------------ */
@@ -194,23 +204,18 @@ weir_record_(weir_producer *producer, uint64_t position)
 }
 
 /*
- * Whether the record reserved last, which ends at `end`, has a header of its size. It may not when a
- * signal handler has interrupted weir_reserve() between the state and the header: then nothing may be
- * built on it, since a dispatcher could not walk over it. (What is in its payload is up to who
- * commits it.) Extensions are left out here, so for a record that has them the answer is no, and
- * the slow path looks again.
+ * Whether the record reserved last has its header. It may not when a signal handler has interrupted
+ * weir_reserve() between the state and the header: then nothing may be built on it, since a dispatcher
+ * could not walk over it. (What is in its payload is up to who commits it.)
  */
 WEIR_HELPER_ int
-weir_is_written_(weir_producer *producer, const struct weir_tail_ *tail, uint64_t end)
+weir_is_written_(weir_producer *producer, uint64_t more)
 {
-	uint64_t header = tail->header;
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	uint32_t size = (uint32_t)header;
-#else
-	uint32_t size = (uint32_t)(header >> 32);
-#endif
+	const struct weir_tail_ *tail = producer->tail;
+	uint64_t start = more ? producer->more_start : tail->position;
+	uint64_t header = more ? producer->more.header : tail->open.header;
 
-	return *(volatile uint64_t *)weir_record_(producer, end - weir_need_(size)) == header;
+	return *(volatile uint64_t *)weir_record_(producer, start) == header;
 }
 
 /* Shows records to dispatchers. Still inside: who closes must not free what is read here. */
@@ -223,7 +228,7 @@ weir_show_(weir_producer *producer, struct weir_tail_ *tail, uint64_t end, uint6
 	WEIR_COMPILER_BARRIER_();
 	if (WEIR_UNLIKELY_(__atomic_load_n(producer->parked, __ATOMIC_RELAXED) & 1))
 		weir_wake_(producer);
-	__atomic_store_n(&tail->state, 0, __ATOMIC_RELEASE);                    /* E5 */
+	__atomic_store_n(&tail->open.state, 0, __ATOMIC_RELEASE);                    /* E5 */
 }
 
 WEIR_INLINE_ weir_status
@@ -233,9 +238,9 @@ weir_publish(weir_producer *producer, weir_topic topic, const void *data, uint32
 	uint64_t position, end, time, *record;
 
 	if (WEIR_UNLIKELY_(!producer || !(tail = producer->tail) ||
-	                   __atomic_load_n(&tail->state, __ATOMIC_RELAXED)))
+	                   __atomic_load_n(&tail->open.state, __ATOMIC_RELAXED)))
 		return weir_refuse_(producer);
-	__atomic_store_n(&tail->state, WEIR_INSIDE_, __ATOMIC_RELAXED);
+	__atomic_store_n(&tail->open.state, WEIR_INSIDE_, __ATOMIC_RELAXED);
 	WEIR_COMPILER_BARRIER_();
 	position = tail->position;
 	end = position + weir_need_(size);
@@ -268,33 +273,36 @@ WEIR_INLINE_ weir_status
 weir_reserve(weir_producer *producer, weir_topic topic, const weir_attributes *attributes,
              uint32_t size, void **ret_data)
 {
-	uint64_t position, end, state, open = 0, header, time, *record;
+	uint64_t position, end, state, before = 0, taken = 0, header, time, *record;
+	struct weir_open_ *open;
 	struct weir_tail_ *tail;
 	weir_status status;
 	void *slow;         /* not *ret_data, whose address must not escape */
 
 	if (WEIR_UNLIKELY_(!producer || !(tail = producer->tail)))
 		return weir_refused_(producer);
-	state = __atomic_load_n(&tail->state, __ATOMIC_RELAXED);
-	if (WEIR_UNLIKELY_(state & WEIR_INSIDE_))
-		return weir_refused_(producer);
+	open = &tail->open;
+	state = __atomic_load_n(&open->state, __ATOMIC_RELAXED);
 	/*
 	 * A branch, not arithmetic: so the processor does not wait for this load, which waits for the
 	 * last commit's store, before it knows what to store.
 	 */
 	if (WEIR_UNLIKELY_(state)) {
-		open = state;
-		__asm__ __volatile__("");
+		open = &producer->more;
+		before = __atomic_load_n(&open->state, __ATOMIC_RELAXED);
+		if (WEIR_UNLIKELY_((state | before) & WEIR_INSIDE_))
+			return weir_refused_(producer);
+		taken = WEIR_TAKEN_(state) + WEIR_TAKEN_(before);
 	}
-	__atomic_store_n(&tail->state, open | WEIR_INSIDE_, __ATOMIC_RELAXED);
+	__atomic_store_n(&open->state, before | WEIR_INSIDE_, __ATOMIC_RELAXED);
 	WEIR_COMPILER_BARRIER_();
-	position = tail->position + WEIR_TAKEN_(open);
+	position = tail->position + taken;
 	end = position + weir_need_(size);
 	if (WEIR_UNLIKELY_(end > __atomic_load_n(&producer->limit, __ATOMIC_RELAXED) ||
 	                   size > producer->size_max || attributes || !ret_data ||
 	                   topic.id - WEIR_TOPIC_FIRST_ >= producer->topic_count ||
 	                   (time = __atomic_load_n(producer->clock, __ATOMIC_RELAXED)) == WEIR_CLOCK_READ_ ||
-	                   (open && !weir_is_written_(producer, tail, position)))) {
+	                   (taken && !weir_is_written_(producer, before)))) {
 		__asm__ ("" : "=m"(slow));     /* no compiler takes it for uninitialized */
 		status = weir_reserve_slow_(producer, topic, attributes, size, ret_data ? &slow : NULL);
 		if (status != WEIR_OK)
@@ -303,8 +311,10 @@ weir_reserve(weir_producer *producer, weir_topic topic, const weir_attributes *a
 		return WEIR_OK;
 	}
 	header = weir_header_(size, topic.id | producer->inherit);
-	__atomic_store_n(&tail->header, header, __ATOMIC_RELAXED);
-	__atomic_store_n(&tail->state, (open | WEIR_OPEN_) + (WEIR_ONE_ + weir_need_(size)),
+	__atomic_store_n(&open->header, header, __ATOMIC_RELAXED);
+	if (taken)
+		__atomic_store_n(&producer->more_start, position, __ATOMIC_RELAXED);
+	__atomic_store_n(&open->state, before + WEIR_ONE_ + weir_need_(size),
 	                 __ATOMIC_RELEASE);                                     /* E5 */
 	WEIR_COMPILER_BARRIER_();
 	record = weir_record_(producer, position);
@@ -318,20 +328,23 @@ WEIR_INLINE_ weir_status
 weir_commit(weir_producer *producer)
 {
 	struct weir_tail_ *tail;
-	uint64_t end, state;
+	uint64_t end, state, more;
 
 	if (WEIR_UNLIKELY_(!producer || !(tail = producer->tail)))
 		return weir_commit_other_(producer);
-	state = __atomic_load_n(&tail->state, __ATOMIC_RELAXED);
-	if (WEIR_UNLIKELY_((state & (WEIR_INSIDE_ | WEIR_OPEN_)) != WEIR_OPEN_))
+	state = __atomic_load_n(&tail->open.state, __ATOMIC_RELAXED);
+	more = __atomic_load_n(&producer->more.state, __ATOMIC_RELAXED);
+	if (WEIR_UNLIKELY_(!state || (state | more) & WEIR_INSIDE_))
 		return weir_commit_other_(producer);
-	__atomic_store_n(&tail->state, state | WEIR_INSIDE_, __ATOMIC_RELAXED);
+	__atomic_store_n(&tail->open.state, state | WEIR_INSIDE_, __ATOMIC_RELAXED);
 	WEIR_COMPILER_BARRIER_();
-	end = tail->position + WEIR_TAKEN_(state);
+	end = tail->position + WEIR_TAKEN_(state) + WEIR_TAKEN_(more);
 	if (WEIR_UNLIKELY_(end > __atomic_load_n(&producer->limit, __ATOMIC_RELAXED) ||
-	                   !weir_is_written_(producer, tail, end)))
+	                   !weir_is_written_(producer, more)))
 		return weir_commit_slow_(producer);
-	weir_show_(producer, tail, end, tail->count + WEIR_COUNT_(state));
+	if (WEIR_UNLIKELY_(more))
+		__atomic_store_n(&producer->more.state, 0, __ATOMIC_RELAXED);
+	weir_show_(producer, tail, end, tail->count + WEIR_COUNT_(state) + WEIR_COUNT_(more));
 	return WEIR_OK;
 }
 

@@ -102,7 +102,7 @@ deliver(struct wi_dispatcher *dispatcher, struct wi_subscription *subscription, 
 		wi_count_own(&tally->ok);
 	else
 		wi_tally_failed(tally, code);
-	if (WI_UNLIKELY(wi_load_relaxed(&dispatcher->producer_tail->state)))
+	if (WI_UNLIKELY(wi_load_relaxed(&dispatcher->producer_tail->open.state)))
 		abort_reservations(dispatcher);
 }
 
@@ -149,7 +149,7 @@ end_batches(struct wi_dispatcher *dispatcher)
 		code = subscription->batch_end(&dispatcher->delivery, subscription->context);
 		if (code != 0)
 			wi_tally_failed_batch(tally, code);
-		if (wi_load_relaxed(&dispatcher->producer_tail->state))
+		if (wi_load_relaxed(&dispatcher->producer_tail->open.state))
 			abort_reservations(dispatcher);
 		wi_store_release(&tally->owed, 0u);     /* E7 */
 	}
@@ -444,7 +444,7 @@ wi_dispatch_overlooked(struct wi_dispatcher *dispatcher)
 		struct wi_lane *lane = pool->lanes->lane[l];
 
 		if (waits(pool, lane) &&
-		    !(wi_load_acquire(&wi_load_acquire(&lane->ring)->tail.state) & WEIR_INSIDE_))
+		    !(wi_load_acquire(&wi_load_acquire(&lane->ring)->tail.open.state) & WEIR_INSIDE_))
 			return true;
 	}
 	return false;

@@ -111,7 +111,7 @@ change_ring(struct wi_lane *lane, uint32_t ring_size)
 	for (int i = 0; i < WI_CURSOR_COUNT_MAX; i++)
 		wi_store_release(&ring->cursor[i].position,                         /* E2 */
 		                 wi_load_acquire(&lane->ring->cursor[i].position));
-	wi_store_relaxed(&ring->tail.state, 0u);
+	wi_store_relaxed(&ring->tail.open.state, 0u);
 	wi_store_relaxed(&ring->tail.count, lane->ring->tail.count);
 	wi_store_release(&ring->tail.position, lane->ring->tail.position);          /* E1 */
 	lane->old_rings[size_index(lane->ring->size)] = lane->ring;

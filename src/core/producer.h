@@ -20,6 +20,8 @@
  *     ... tail = end (E1)                  heavy fence: every publisher fences
  *     state = 0                            wait until nobody is INSIDE
  *
+ * INSIDE is in the tail, or in `more` for a reservation that is not the first.
+ *
  *   slow path, inside: gate shut? -> refuse; else limit = new
  */
 #ifndef WI_CORE_PRODUCER_H
@@ -157,7 +159,8 @@ wi_producer_in_child(const struct wi_producer *producer)
 static inline bool
 wi_producer_inside(const struct wi_producer *producer)
 {
-	return wi_load_acquire(&producer->hot.tail->state) & WEIR_INSIDE_;          /* E5 */
+	return (wi_load_acquire(&producer->hot.tail->open.state) |
+	        wi_load_acquire(&producer->hot.more.state)) & WEIR_INSIDE_;        /* E5 */
 }
 
 #endif

@@ -55,12 +55,24 @@ nobody_inside(struct wi_producer *producer)
 	(void)producer;
 }
 
+/* Ends a call; nothing is open. */
+static void
+idle(struct wi_producer *producer)
+{
+	nobody_inside(producer);
+	wi_store_relaxed(&producer->hot.more.state, 0u);
+	wi_store_release(&tail_of(producer)->open.state, 0u);                       /* E5 */
+}
+
 /* Ends a call; what was open stays open. */
 static weir_status
 leave(struct wi_producer *producer, weir_status status)
 {
+	struct weir_open_ *open = producer->hot.more.state & WEIR_INSIDE_ ? &producer->hot.more
+	                                                                  : &tail_of(producer)->open;
+
 	nobody_inside(producer);
-	wi_store_release(&tail_of(producer)->state, tail_of(producer)->state & ~(uint64_t)WEIR_INSIDE_); /* E5 */
+	wi_store_release(&open->state, open->state & ~(uint64_t)WEIR_INSIDE_);      /* E5 */
 	return status;
 }
 
@@ -84,8 +96,7 @@ show(struct wi_producer *producer, uint64_t end, uint64_t count)
 	wi_fence_local();
 	if (wi_load_relaxed(producer->hot.parked) & 1)
 		wi_wake_one(producer->wake);
-	nobody_inside(producer);
-	wi_store_release(&tail->state, 0u);                                 /* E5 */
+	idle(producer);
 	return WEIR_OK;
 }
 
@@ -284,9 +295,9 @@ weir_publish_slow_(weir_producer *producer, weir_topic topic, const void *data, 
 static bool
 enter(struct wi_producer *producer)
 {
-	if (!producer || !tail_of(producer) || wi_load_relaxed(&tail_of(producer)->state))
+	if (!producer || !tail_of(producer) || wi_load_relaxed(&tail_of(producer)->open.state))
 		return false;
-	wi_store_relaxed(&tail_of(producer)->state, (uint64_t)WEIR_INSIDE_);
+	wi_store_relaxed(&tail_of(producer)->open.state, (uint64_t)WEIR_INSIDE_);
 	wi_fence_local();
 	return true;
 }
@@ -323,47 +334,59 @@ header_of(const weir_event *event)
 	return weir_header_(event->size, event->topic_flags);
 }
 
+/* Where open reservations end. */
+static uint64_t
+open_end(const struct wi_producer *producer)
+{
+	const struct weir_tail_ *tail = producer->hot.tail;
+
+	return tail->position + WEIR_TAKEN_(tail->open.state) + WEIR_TAKEN_(producer->hot.more.state);
+}
+
 /* One reservation more, which takes so much of the ring. Ends the call. */
 static weir_status
 open_one(struct wi_producer *producer, const weir_event *event, uint64_t taken)
 {
 	struct weir_tail_ *tail = tail_of(producer);
-	uint64_t before = tail->state & ~(uint64_t)WEIR_INSIDE_;
+	struct weir_open_ *open = WEIR_COUNT_(tail->open.state) ? &producer->hot.more : &tail->open;
+	uint64_t before = open->state & ~(uint64_t)WEIR_INSIDE_;
 
-	wi_store_relaxed(&tail->header, header_of(event));
+	wi_store_relaxed(&open->header, header_of(event));
+	if (open == &producer->hot.more)
+		wi_store_relaxed(&producer->hot.more_start, open_end(producer));
 	nobody_inside(producer);
-	wi_store_release(&tail->state,                                      /* E5 */
-	                 (before | WEIR_OPEN_) + WEIR_ONE_ + taken);
+	wi_store_release(&open->state, before + WEIR_ONE_ + taken);  /* E5 */
 	return WEIR_OK;
 }
 
-/* Where open reservations end. */
 static uint64_t
-open_end(const struct wi_producer *producer)
+open_count(const struct wi_producer *producer)
 {
-	return producer->hot.tail->position + WEIR_TAKEN_(producer->hot.tail->state);
+	return WEIR_COUNT_(producer->hot.tail->open.state) + WEIR_COUNT_(producer->hot.more.state);
 }
 
-/* What the header in the tail says of the record reserved last. */
+/* The reservation made last, and those with it. */
+static struct weir_open_ *
+last_open(struct wi_producer *producer)
+{
+	return WEIR_COUNT_(producer->hot.more.state) ? &producer->hot.more : &tail_of(producer)->open;
+}
+
+/* What is noted of the record reserved last. */
 static weir_event
-last_reserved(const struct wi_producer *producer)
+last_reserved(struct wi_producer *producer)
 {
 	weir_event event;
 
-	memcpy(&event, &producer->hot.tail->header, sizeof producer->hot.tail->header);
+	memcpy(&event, &last_open(producer)->header, sizeof(uint64_t));
 	event.time = 0;
 	return event;
 }
 
-/* As weir_is_written_(), for any record. */
 static bool
 is_written(struct wi_producer *producer)
 {
-	weir_event last = last_reserved(producer);
-	uint64_t start = open_end(producer) - wi_record_length(&last);
-
-	return producer->scratch_count ||
-	       *(volatile uint64_t *)weir_record_(&producer->hot, start) == producer->hot.tail->header;
+	return producer->scratch_count || weir_is_written_(&producer->hot, WEIR_COUNT_(producer->hot.more.state));
 }
 
 /* While the bus is disabled, what would be accepted lies beside the ring and is thrown away. */
@@ -401,7 +424,7 @@ weir_reserve_slow_(weir_producer *handle, weir_topic topic, const weir_attribute
 		counter = &producer->counts.refused_invalid;
 		status = WEIR_EINVAL;
 	}
-	if (status == WEIR_OK && (handle->tail->state & WEIR_OPEN_) && !is_written(producer)) {
+	if (status == WEIR_OK && WEIR_COUNT_(handle->tail->open.state) && !is_written(producer)) {
 		counter = &producer->counts.refused_busy;
 		status = WEIR_EBUSY;
 	}
@@ -421,11 +444,11 @@ static bool
 enter_open(struct wi_producer *producer)
 {
 	struct weir_tail_ *tail = producer ? tail_of(producer) : NULL;
-	uint64_t state = tail ? wi_load_relaxed(&tail->state) : 0;
+	uint64_t state = tail ? wi_load_relaxed(&tail->open.state) : 0;
 
-	if ((state & (WEIR_INSIDE_ | WEIR_OPEN_)) != WEIR_OPEN_)
+	if (!state || wi_producer_inside(producer))
 		return false;
-	wi_store_relaxed(&tail->state, state | WEIR_INSIDE_);
+	wi_store_relaxed(&tail->open.state, state | WEIR_INSIDE_);
 	wi_fence_local();
 	return true;
 }
@@ -449,6 +472,7 @@ weir_trim(weir_producer *handle, uint32_t size)
 {
 	struct wi_producer *producer = full(handle);
 	weir_event last, *event;
+	struct weir_open_ *open;
 	uint64_t taken;
 
 	if (!enter_open(producer))
@@ -459,11 +483,12 @@ weir_trim(weir_producer *handle, uint32_t size)
 	                       : handle->bytes + ((open_end(producer) - taken) & handle->mask));
 	if (size < last.size && is_written(producer)) {
 		taken -= trim_event(event, size);
-		handle->tail->header = header_of(event);
+		open = last_open(producer);
+		open->header = header_of(event);
 		if (producer->scratch_count)
 			producer->scratch_used -= taken;
 		else
-			wi_store_relaxed(&handle->tail->state, handle->tail->state - taken);
+			wi_store_relaxed(&open->state, open->state - taken);
 	}
 	leave(producer, WEIR_OK);
 }
@@ -472,10 +497,9 @@ weir_trim(weir_producer *handle, uint32_t size)
 static weir_status
 drop_reservations(struct wi_producer *producer, uint64_t *counter, weir_status status)
 {
-	wi_add_own(counter, WEIR_COUNT_(tail_of(producer)->state));
+	wi_add_own(counter, open_count(producer));
 	producer->scratch_used = producer->scratch_count = 0;
-	nobody_inside(producer);
-	wi_store_release(&tail_of(producer)->state, 0u);                    /* E5 */
+	idle(producer);
 	return status;
 }
 
@@ -492,7 +516,7 @@ weir_commit_slow_(weir_producer *handle)
 		return drop_reservations(producer, &producer->counts.discarded, WEIR_OK);
 	if (!is_written(producer))
 		return leave(producer, WEIR_EBUSY);
-	return show(producer, open_end(producer), WEIR_COUNT_(handle->tail->state));
+	return show(producer, open_end(producer), open_count(producer));
 }
 
 weir_status

@@ -23,7 +23,7 @@
 enum { RING = 128, RECORDS_MAX = 32, DEPTH_MAX = 16, TOPICS = 2 };
 
 /* Where a new ring begins. Not at 0, which is the limit of a gate that is shut. */
-enum { FIRST = 16 };
+enum { FIRST = WI_LINE };
 
 /* Sanitizers make each step some ten times slower, so the sequences are shorter there. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
