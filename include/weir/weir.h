@@ -214,9 +214,8 @@ WEIR_API const char *weir_topic_name(const weir_bus *bus, weir_topic topic);   /
 /* -- pools ------------------------------------------------------------------ */
 
 /*
- * In this version a bus has its default pool. What belongs to further pools is named here so that
- * programs need not change, and is answered with WEIR_EINVAL: WEIR_ORDER_KEY, WEIR_BEHIND_SKIP,
- * WEIR_WAIT_YIELD and _POLL, WEIR_MANUAL, `after`, and the quarantine of subscriptions.
+ * Not in this version, and answered with WEIR_EINVAL: WEIR_ORDER_KEY, WEIR_BEHIND_SKIP, WEIR_MANUAL,
+ * and the quarantine of subscriptions.
  */
 
 typedef enum weir_order {
@@ -271,6 +270,22 @@ struct weir_pool_options {
 	void (*thread_end)(void *context, uint32_t dispatcher);
 	void *thread_context;
 };
+
+/*
+ * weir_pool_open - one more group of dispatchers with a place of its own in every ring.
+ *
+ * It sees events committed after the return. At any time; in a handler WEIR_EDEADLK.
+ * Returns: WEIR_OK, WEIR_EINVAL, WEIR_ENOMEM, WEIR_ELIMIT (16 cursors in a ring), WEIR_ECLOSED.
+ */
+WEIR_API weir_status weir_pool_open(weir_bus *bus, const weir_pool_options *options, weir_pool **ret_pool);
+
+/*
+ * weir_pool_close - deliver what was committed before the call, end its subscriptions, give up its place.
+ *
+ * After WEIR_OK and WEIR_ETIMEDOUT the pool is gone (what a stuck handler uses is leaked).
+ * Returns also: WEIR_EINVAL (the default pool, or a pool is `after` it), WEIR_EDEADLK, WEIR_EFORKED.
+ */
+WEIR_API weir_status weir_pool_close(weir_pool *pool, uint64_t timeout_ns, weir_close_report *ret_report);
 
 /* weir_pool_flush - weir_bus_flush() for one pool and those that it is `after`. */
 WEIR_API weir_status weir_pool_flush(weir_pool *pool, uint64_t timeout_ns);

@@ -109,9 +109,8 @@ static void
 fini(weir_bus *bus)
 {
 	wi_counters_close(&bus->counters);
-	wi_reclaimer_fini(&bus->reclaimer);
-	if (bus->pool)
-		wi_pool_destroy(bus->pool);
+	while (bus->pool_count)
+		wi_pool_destroy(bus->pools[--bus->pool_count]);
 	if (bus->lanes.lane)
 		wi_lanes_fini(&bus->lanes);
 	if (bus->topics.index)
@@ -163,11 +162,13 @@ wi_bus_open(const weir_bus_options *options, const weir_pool_options *pool_optio
 	}
 	status = init(bus, options);
 	if (status == WEIR_OK)
-		status = wi_pool_create(bus, pool_options, &bus->lanes, &bus->dispatcher_total, wi_bus_tell,
+		status = wi_pool_create(bus, pool_options, 0, &bus->lanes, &bus->dispatcher_total, wi_bus_tell,
 		                        &bus->pool);
 	if (status == WEIR_OK) {
+		bus->pools[bus->pool_count++] = bus->pool;
 		bus->reclaimer = (struct wi_reclaimer){ .control = &bus->control, .wake = &bus->wake,
-			                                .pool = bus->pool };
+			                                .pools = bus->pools,
+			                                .pool_count = &bus->pool_count };
 		open_counters(bus, options);
 		if (!wi_keeper_start(bus)) {
 			wi_pool_stop(bus->pool, UINT64_MAX);
@@ -217,23 +218,52 @@ end_subscriptions(weir_bus *bus, bool stopped)
 	}
 }
 
+/* Events that every pool is through with. */
+static uint64_t
+through(const weir_bus *bus)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (uint32_t i = 0; i < bus->pool_count; i++)
+		if (!bus->pools[i]->abandoned)
+			least = WI_MIN(least, wi_pool_through(bus->pools[i]));
+	return least;
+}
+
+static bool
+stop_pools(weir_bus *bus, uint64_t deadline)
+{
+	bool stopped = true;
+
+	for (uint32_t i = 0; i < bus->pool_count; i++) {
+		bool one = wi_pool_stop(bus->pools[i], deadline);
+
+		wi_store_release(&bus->pools[i]->unread, one);
+		stopped = stopped && one;
+	}
+	return stopped;
+}
+
 weir_status
 wi_bus_close(weir_bus *bus, uint64_t deadline, weir_close_report *report)
 {
-	uint64_t seen = wi_pool_seen(bus->pool);
+	uint64_t before;
 	bool drained, stopped;
 	weir_producer_counts producers = { 0 };
 
+	pthread_mutex_lock(&bus->control);
 	wi_store_release(&bus->closing, 1u);
-	drained = wi_lanes_shut(&bus->lanes, WI_GATE_CLOSED, false, deadline) && wi_drain(bus->pool, deadline);
+	before = through(bus);
+	pthread_mutex_unlock(&bus->control);
+	drained = wi_lanes_shut(&bus->lanes, WI_GATE_CLOSED, false, deadline) &&
+	          wi_bus_flush(bus, NULL, deadline) == WEIR_OK;
 	wi_lanes_shut(&bus->lanes, WI_GATE_CLOSED, true, deadline);
-	stopped = wi_pool_stop(bus->pool, drained ? UINT64_MAX : wi_clock_deadline(100 * WI_MILLISECOND));
-	wi_store_release(&bus->reclaimer.unread, stopped);
+	stopped = stop_pools(bus, drained ? UINT64_MAX : wi_clock_deadline(100 * WI_MILLISECOND));
 	end_subscriptions(bus, stopped);
 	wi_keeper_stop(bus);
 	wi_lanes_sum(&bus->lanes, &producers);
-	report->delivered = wi_pool_seen(bus->pool) - seen;
-	report->undelivered = producers.committed - wi_pool_seen(bus->pool);
+	report->delivered = through(bus) - before;
+	report->undelivered = producers.committed - through(bus);
 	if (stopped) {
 		fini(bus);
 	} else {
@@ -242,6 +272,230 @@ wi_bus_close(weir_bus *bus, uint64_t deadline, weir_close_report *report)
 		wi_lanes_orphan(&bus->lanes, false);
 	}
 	return drained && report->undelivered == 0 ? WEIR_OK : WEIR_ETIMEDOUT;
+}
+
+/* -- pools ------------------------------------------------------------------ */
+
+/* All, or one; they are not destroyed before let_pools(). How many. */
+static uint32_t
+hold_pools(weir_bus *bus, struct wi_pool *only, struct wi_pool **ret_pools)
+{
+	uint32_t count = 0;
+
+	pthread_mutex_lock(&bus->control);
+	for (uint32_t i = 0; i < bus->pool_count; i++) {
+		struct wi_pool *pool = bus->pools[i];
+
+		if (pool->abandoned || (only && pool != only))
+			continue;
+		pool->users++;
+		ret_pools[count++] = pool;
+	}
+	pthread_mutex_unlock(&bus->control);
+	return count;
+}
+
+static void
+let_pools(weir_bus *bus, struct wi_pool *const *pools, uint32_t count)
+{
+	pthread_mutex_lock(&bus->control);
+	for (uint32_t i = 0; i < count; i++)
+		pools[i]->users--;
+	pthread_mutex_unlock(&bus->control);
+}
+
+weir_status
+wi_bus_flush(weir_bus *bus, struct wi_pool *pool, uint64_t deadline)
+{
+	struct wi_pool *pools[WI_CURSOR_COUNT_MAX];
+	uint32_t count = hold_pools(bus, pool, pools);
+	bool done = wi_drain(pools, count, deadline);
+
+	let_pools(bus, pools, count);
+	return done ? WEIR_OK : WEIR_ETIMEDOUT;
+}
+
+static struct wi_pool *
+find_pool(const weir_bus *bus, const char *name)
+{
+	for (uint32_t i = 0; i < bus->pool_count; i++)
+		if (!bus->pools[i]->abandoned && strcmp(bus->pools[i]->name, name) == 0)
+			return bus->pools[i];
+	return NULL;
+}
+
+bool
+wi_bus_pool_is_open(const weir_bus *bus, const struct wi_pool *pool)
+{
+	for (uint32_t i = 0; i < bus->pool_count; i++)
+		if (bus->pools[i] == pool)
+			return !pool->closing;
+	return false;
+}
+
+/* With the control lock. */
+static weir_status
+open_pool(weir_bus *bus, weir_pool_options *options, struct wi_pool **ret_pool)
+{
+	char name[sizeof bus->pool->name];
+	uint32_t after = 0;
+	weir_status status;
+
+	if (bus->closing)
+		return WEIR_ECLOSED;
+	for (uint32_t i = 0; i < options->after_count; i++) {
+		const struct wi_pool *pool = (struct wi_pool *)options->after[i];
+
+		if (!wi_bus_pool_is_open(bus, pool))
+			return WEIR_EINVAL;
+		after |= 1u << pool->cursor;
+	}
+	snprintf(name, sizeof name, "pool-%u", bus->pool_serial + 1);
+	options->name = options->name ? options->name : name;
+	if (strlen(options->name) >= sizeof name || find_pool(bus, options->name))
+		return WEIR_EINVAL;
+	if (bus->pool_count == WI_CURSOR_COUNT_MAX)
+		return WEIR_ELIMIT;
+	/* Those in front begin to wake those behind before there is one that sleeps. */
+	for (uint32_t i = 0; i < bus->pool_count; i++)
+		if (after & 1u << bus->pools[i]->cursor)
+			wi_add(&bus->pools[i]->followers, 1u);
+	status = wi_pool_create(bus, options, after, &bus->lanes, &bus->dispatcher_total, wi_bus_tell, ret_pool);
+	if (status == WEIR_OK) {
+		bus->pool_serial++;
+		bus->pools[bus->pool_count++] = *ret_pool;
+		return WEIR_OK;
+	}
+	for (uint32_t i = 0; i < bus->pool_count; i++)
+		if (after & 1u << bus->pools[i]->cursor)
+			wi_sub(&bus->pools[i]->followers, 1u);
+	return status;
+}
+
+weir_status
+wi_bus_pool_open(weir_bus *bus, const weir_pool_options *options, struct wi_pool **ret_pool)
+{
+	weir_pool_options own = *options;
+	weir_status status;
+
+	pthread_mutex_lock(&bus->control);
+	status = open_pool(bus, &own, ret_pool);
+	pthread_mutex_unlock(&bus->control);
+	return status;
+}
+
+/* Marks the pool's; how many are not free yet. */
+static uint32_t
+end_pool_subscriptions(weir_bus *bus, const struct wi_pool *pool)
+{
+	uint32_t count = 0;
+
+	pthread_mutex_lock(&bus->control);
+	for (uint32_t i = 0; i < bus->registry.count; i++) {
+		struct wi_subscription *subscription = wi_registry_get(&bus->registry, i);
+
+		if (subscription->pool != pool || subscription->stage == WI_STAGE_FREE)
+			continue;
+		if (subscription->stage == WI_STAGE_LIVE)
+			wi_reclaimer_mark(&bus->reclaimer, &bus->registry, subscription->id);
+		count++;
+	}
+	pthread_mutex_unlock(&bus->control);
+	return count;
+}
+
+/* With the control lock. Nobody finds the pool from now on; what is free of it is for others. */
+static void
+remove_pool(weir_bus *bus, struct wi_pool *pool)
+{
+	struct wi_subscription *each, *next;
+	uint32_t at = 0;
+
+	while (bus->pools[at] != pool)
+		at++;
+	bus->pool_count--;
+	memmove(bus->pools + at, bus->pools + at + 1, (bus->pool_count - at) * sizeof *bus->pools);
+	for (each = pool->free; each; each = next) {
+		next = each->next;
+		each->pool = bus->pool;
+		each->next = bus->spare;
+		bus->spare = each;
+	}
+	wi_pool_sum(pool, &bus->pools_gone);
+}
+
+static void
+unfollow(weir_bus *bus, const struct wi_pool *pool)
+{
+	for (uint32_t i = 0; i < bus->pool_count; i++)
+		if (pool->after & 1u << bus->pools[i]->cursor)
+			wi_sub(&bus->pools[i]->followers, 1u);
+}
+
+/* The dispatchers are gone. */
+static void
+bury_pool(weir_bus *bus, struct wi_pool *pool)
+{
+	struct wi_backoff backoff = wi_backoff_until(UINT64_MAX);
+	uint32_t users;
+
+	wi_store_release(&pool->unread, 1u);
+	while (end_pool_subscriptions(bus, pool)) {
+		wi_keeper_call(bus);
+		wi_backoff_wait(&backoff);
+	}
+	do {
+		pthread_mutex_lock(&bus->control);
+		users = pool->users;
+		if (!users) {
+			remove_pool(bus, pool);
+			unfollow(bus, pool);
+		}
+		pthread_mutex_unlock(&bus->control);
+	} while (users && wi_backoff_wait(&backoff));
+	wi_pool_destroy(pool);
+}
+
+/* A handler does not return. The keeper goes on burying: keeper.c. */
+static void
+abandon_pool(weir_bus *bus, struct wi_pool *pool)
+{
+	pthread_mutex_lock(&bus->control);
+	wi_lanes_close_cursor(&bus->lanes, pool->cursor, false);
+	wi_store_release(&pool->abandoned, 1u);
+	unfollow(bus, pool);
+	pthread_mutex_unlock(&bus->control);
+	wi_pool_bury(pool);
+	end_pool_subscriptions(bus, pool);
+	wi_keeper_call(bus);
+	wi_bus_tell(bus, 3, "WEIR-LEAK", "a handler did not return: what its pool uses is leaked");
+}
+
+weir_status
+wi_bus_pool_close(weir_bus *bus, struct wi_pool *pool, uint64_t deadline, weir_close_report *report)
+{
+	weir_producer_counts producers = { 0 };
+	uint64_t before;
+	bool allowed, drained;
+
+	pthread_mutex_lock(&bus->control);
+	allowed = wi_bus_pool_is_open(bus, pool) && pool != bus->pool && !pool->followers;
+	if (allowed)
+		pool->closing = 1;
+	pthread_mutex_unlock(&bus->control);
+	if (!allowed)
+		return WEIR_EINVAL;
+	before = wi_pool_through(pool);
+	drained = wi_bus_flush(bus, pool, deadline) == WEIR_OK;
+	if (!drained)
+		wi_lanes_sum(&bus->lanes, &producers);
+	report->delivered = wi_pool_through(pool) - before;
+	report->undelivered = drained ? 0 : producers.committed - wi_pool_through(pool);
+	if (wi_pool_stop(pool, drained ? UINT64_MAX : wi_clock_deadline(100 * WI_MILLISECOND)))
+		bury_pool(bus, pool);
+	else
+		abandon_pool(bus, pool);
+	return drained ? WEIR_OK : WEIR_ETIMEDOUT;
 }
 
 /* -- looking ---------------------------------------------------------------- */
@@ -263,14 +517,38 @@ sum_subscriptions(weir_bus *bus, weir_subscription_counts *sum)
 	               sum->skipped_unsubscribed;
 }
 
-/* What has come and is not accounted for, with its sign; exact at rest. */
+/* Adds the live pools; what has come and is not accounted for, with its sign: exact at rest. */
 static int64_t
-residue(const weir_producer_counts *producers, const weir_pool_counts *pools,
-        const weir_subscription_counts *subscriptions)
+sum_pools(weir_bus *bus, weir_pool_counts *sum, uint64_t *ret_through)
 {
-	return (int64_t)(producers->committed - pools->seen) +
-	       (int64_t)(pools->seen - pools->routed - pools->unrouted - pools->skipped_behind) +
-	       (int64_t)subscriptions->running;
+	pthread_mutex_lock(&bus->control);
+	for (uint32_t i = 0; i < bus->pool_count; i++)
+		wi_pool_sum(bus->pools[i], sum);
+	sum->seen += bus->pools_gone.seen;
+	sum->routed += bus->pools_gone.routed;
+	sum->unrouted += bus->pools_gone.unrouted;
+	sum->batches += bus->pools_gone.batches;
+	sum->parks += bus->pools_gone.parks;
+	sum->wakes += bus->pools_gone.wakes;
+	sum->late_wakes += bus->pools_gone.late_wakes;
+	sum->steals += bus->pools_gone.steals;
+	*ret_through = through(bus);
+	pthread_mutex_unlock(&bus->control);
+	return (int64_t)(sum->seen - sum->routed - sum->unrouted - sum->skipped_behind);
+}
+
+/* What the pools that are not the slowest have not come to either counts once for each of them. */
+static int64_t
+behind(weir_bus *bus, uint64_t committed)
+{
+	int64_t missing = 0;
+
+	pthread_mutex_lock(&bus->control);
+	for (uint32_t i = 0; i < bus->pool_count; i++)
+		if (!bus->pools[i]->abandoned)
+			missing += (int64_t)(committed - wi_pool_through(bus->pools[i]));
+	pthread_mutex_unlock(&bus->control);
+	return missing;
 }
 
 void
@@ -280,14 +558,16 @@ wi_bus_sum(weir_bus *bus, weir_bus_counts *ret_bus, weir_producer_counts *ret_pr
 	weir_producer_counts producers = { 0 };
 	weir_pool_counts pools = { 0 };
 	weir_subscription_counts subscriptions = { 0 };
+	uint64_t slowest;
+	int64_t unaccounted;
 
 	/* Against the stream, so that a lagging sum never shows more handled than published. */
 	sum_subscriptions(bus, &subscriptions);
-	wi_pool_sum(bus->pool, &pools);
+	unaccounted = sum_pools(bus, &pools, &slowest);
 	wi_lanes_sum(&bus->lanes, &producers);
 	if (ret_bus) {
-		ret_bus->in_flight = producers.committed - pools.seen;
-		ret_bus->lost = residue(&producers, &pools, &subscriptions);
+		ret_bus->in_flight = producers.committed - slowest;
+		ret_bus->lost = behind(bus, producers.committed) + unaccounted + (int64_t)subscriptions.running;
 	}
 	if (ret_producers)
 		*ret_producers = producers;

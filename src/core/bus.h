@@ -19,7 +19,12 @@ struct weir_bus {
 	struct wi_lanes lanes;
 	struct wi_registry registry;
 	struct wi_reclaimer reclaimer;
-	struct wi_pool *pool;           /* the default pool */
+	struct wi_pool *pool;           /* the default pool: pools[0] */
+	struct wi_pool *pools[WI_CURSOR_COUNT_MAX];     /* in the order of opening; control lock */
+	uint32_t pool_count;
+	uint32_t pool_serial;           /* for names */
+	weir_pool_counts pools_gone;    /* of closed ones; control lock */
+	struct wi_subscription *spare;  /* free ones of closed pools; control lock */
 	pthread_mutex_t control;        /* topics, routes, subscriptions: whoever changes them */
 	uint64_t subscription_serial;
 	uint32_t dispatcher_total;
@@ -41,6 +46,13 @@ struct weir_bus {
 weir_status wi_bus_open(const weir_bus_options *options, const weir_pool_options *pool_options,
                         weir_bus **ret_bus);
 weir_status wi_bus_close(weir_bus *bus, uint64_t deadline, weir_close_report *report);
+
+weir_status wi_bus_pool_open(weir_bus *bus, const weir_pool_options *options, struct wi_pool **ret_pool);
+weir_status wi_bus_pool_close(weir_bus *bus, struct wi_pool *pool, uint64_t deadline, weir_close_report *report);
+/* One of this bus's, and not closing. With the control lock. */
+bool wi_bus_pool_is_open(const weir_bus *bus, const struct wi_pool *pool);
+/* Waits for the pool, or for all (NULL). */
+weir_status wi_bus_flush(weir_bus *bus, struct wi_pool *pool, uint64_t deadline);
 
 static inline bool
 wi_bus_in_child(const weir_bus *bus)

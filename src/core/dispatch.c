@@ -216,7 +216,15 @@ walk_end(const struct wi_dispatcher *dispatcher, const struct batch *batch, uint
 static void
 move_cursor(const struct wi_pool *pool, const struct batch *batch)
 {
-	wi_store_release(&batch->ring->cursor[pool->cursor].position, batch->position);     /* E2 */
+	wi_store_release(&batch->ring->cursor[pool->cursor].position, batch->position);     /* E2; E10 */
+	if (WI_LIKELY(!wi_load_relaxed(&pool->followers)))
+		return;
+	/* A publisher to those behind: E3. */
+	if (pool->wake->publisher_fences)
+		wi_fence_full();
+	wi_fence_local();
+	if (wi_load_relaxed(&pool->wake->parked) & 1)
+		wi_wake_one(pool->wake);
 }
 
 static bool
@@ -285,8 +293,8 @@ static uint32_t
 drain(struct wi_dispatcher *dispatcher, struct wi_lane *lane)
 {
 	struct wi_ring *ring = wi_load_acquire(&lane->ring);                                /* E8 */
-	uint64_t tail = wi_load_acquire(&ring->tail.position);                              /* E1 */
 	struct wi_pool *pool = dispatcher->pool;
+	uint64_t tail = wi_pool_bound(pool, ring);                                  /* E1; E10 */
 	struct wi_lease *lease = &lane->lease[pool->cursor];
 	uint64_t began = dispatcher->now, furthest;
 	uint32_t checked;
@@ -336,7 +344,7 @@ may_take_over(struct wi_dispatcher *dispatcher, struct wi_lane *lane)
 	bool waited = dispatcher->waiting[lane->index] == cursor + 1;
 
 	dispatcher->seen[lane->index] = cursor;
-	if (wi_load_acquire(&ring->tail.position) == cursor) {
+	if (wi_pool_bound(pool, ring) <= cursor) {
 		dispatcher->waiting[lane->index] = 0;
 		return false;
 	}
@@ -416,9 +424,8 @@ static bool
 waits(const struct wi_pool *pool, const struct wi_lane *lane)
 {
 	struct wi_ring *ring = wi_load_acquire(&lane->ring);                /* E8 */
-	uint64_t tail = wi_load_acquire(&ring->tail.position);
 
-	return tail != wi_load_acquire(&ring->cursor[pool->cursor].position) &&
+	return wi_pool_bound(pool, ring) > wi_load_acquire(&ring->cursor[pool->cursor].position) &&
 	       wi_load_relaxed(&lane->lease[pool->cursor].holder) == 0;
 }
 

@@ -4,40 +4,47 @@
 
 #include "base/clock.h"
 
-/* Waits until the pool's cursor is at or past where the tail is now. *passed grows by that tail. */
+struct drain {
+	struct wi_pool *const *pools;
+	uint32_t pool_count;
+	uint64_t deadline;
+	uint64_t passed;        /* in this round: the tails' sum, */
+	bool waited;            /*   and whether a cursor was behind its lane's */
+};
+
+/* Waits until the pools' cursors are at or past where the tail is now. */
 static bool
-drain_lane(const struct wi_pool *pool, struct wi_lane *lane, uint64_t deadline, uint64_t *passed,
-           bool *waited)
+drain_lane(struct drain *drain, struct wi_lane *lane)
 {
-	struct wi_backoff backoff = wi_backoff_until(deadline);
 	struct wi_ring *ring = wi_load_acquire(&lane->ring);        /* E8 */
 	uint64_t tail = wi_load_acquire(&ring->tail.position);               /* E1 */
 
-	*passed += tail;
-	while (wi_load_acquire(&ring->cursor[pool->cursor].position) < tail) {      /* E2 */
-		*waited = true;
-		if (!wi_backoff_wait(&backoff))
-			return false;
+	drain->passed += tail;
+	for (uint32_t p = 0; p < drain->pool_count; p++) {
+		const struct wi_cursor *cursor = &ring->cursor[drain->pools[p]->cursor];
+		struct wi_backoff backoff = wi_backoff_until(drain->deadline);
+
+		while (wi_load_acquire(&cursor->position) < tail) {                 /* E2 */
+			drain->waited = true;
+			if (!wi_backoff_wait(&backoff))
+				return false;
+		}
 	}
 	return true;
 }
 
 /* One look at each lane in turn: a lane's target is its tail when its turn comes, never earlier than the call. */
 static bool
-drain_round(const struct wi_pool *pool, bool onward_only, uint64_t deadline, uint64_t *passed, bool *waited)
+drain_round(struct drain *drain, bool onward_only)
 {
-	uint32_t lane_count = wi_load_acquire(&pool->lanes->count);         /* E8 */
+	const struct wi_lanes *lanes = drain->pools[0]->lanes;
+	uint32_t lane_count = wi_load_acquire(&lanes->count);               /* E8 */
 
-	*passed = 0;
-	*waited = false;
-	for (uint32_t l = 0; l < lane_count; l++) {
-		struct wi_lane *lane = pool->lanes->lane[l];
-
-		if (onward_only && !lane->onward)
-			continue;
-		if (!drain_lane(pool, lane, deadline, passed, waited))
+	drain->passed = 0;
+	drain->waited = false;
+	for (uint32_t l = 0; l < lane_count; l++)
+		if ((!onward_only || lanes->lane[l]->onward) && !drain_lane(drain, lanes->lane[l]))
 			return false;
-	}
 	return true;
 }
 
@@ -47,20 +54,21 @@ drain_round(const struct wi_pool *pool, bool onward_only, uint64_t deadline, uin
  * rounds even while others go on publishing. Two rounds alike that did not wait end them sooner.
  */
 bool
-wi_drain(struct wi_pool *pool, uint64_t deadline)
+wi_drain(struct wi_pool *const *pools, uint32_t pool_count, uint64_t deadline)
 {
-	uint64_t passed, before;
-	bool waited;
+	struct drain drain = { .pools = pools, .pool_count = pool_count, .deadline = deadline };
+	uint64_t before = UINT64_MAX;
 
-	if (!drain_round(pool, false, deadline, &before, &waited))
+	if (pool_count == 0)
+		return true;
+	if (!drain_round(&drain, false))
 		return false;
-	before = UINT64_MAX;
-	for (uint32_t round = 0; round <= pool->hop_count_max + 1; round++) {
-		if (!drain_round(pool, true, deadline, &passed, &waited))
+	for (uint32_t round = 0; round <= pools[0]->hop_count_max + 1; round++) {
+		if (!drain_round(&drain, true))
 			return false;
-		if (!waited && passed == before)
+		if (!drain.waited && drain.passed == before)
 			return true;
-		before = passed;
+		before = drain.passed;
 	}
 	return true;
 }

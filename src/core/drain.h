@@ -5,7 +5,7 @@
 
 #include "core/pool.h"
 
-/* False: the deadline came first. */
-bool wi_drain(struct wi_pool *pool, uint64_t deadline);
+/* By all of these pools. False: the deadline came first. */
+bool wi_drain(struct wi_pool *const *pools, uint32_t pool_count, uint64_t deadline);
 
 #endif

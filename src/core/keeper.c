@@ -18,10 +18,9 @@
 /* -- the counters file ------------------------------------------------------ */
 
 static void
-show_pool(weir_bus *bus)
+show_pool(weir_bus *bus, const struct wi_pool *pool)
 {
 	weir_counters_pool *entry = wi_counters_entry(&bus->counters, WEIR_COUNTERS_POOLS);
-	const struct wi_pool *pool = bus->pool;
 	weir_pool_counts sum = { 0 };
 
 	if (!entry)
@@ -36,10 +35,10 @@ show_pool(weir_bus *bus)
 }
 
 static void
-show_dispatchers(weir_bus *bus)
+show_dispatchers(weir_bus *bus, const struct wi_pool *pool)
 {
-	for (uint32_t i = 0; i < bus->pool->dispatcher_count; i++) {
-		const struct wi_dispatcher *dispatcher = &bus->pool->dispatcher[i];
+	for (uint32_t i = 0; i < pool->dispatcher_count; i++) {
+		const struct wi_dispatcher *dispatcher = &pool->dispatcher[i];
 		weir_counters_dispatcher *entry = wi_counters_entry(&bus->counters, WEIR_COUNTERS_DISPATCHERS);
 		/* A subscription's memory stays: a stale pointer still points to one. */
 		const struct wi_subscription *in = wi_load_acquire(&dispatcher->in);
@@ -60,6 +59,17 @@ show_dispatchers(weir_bus *bus)
 	}
 }
 
+/* Bytes that the slowest pool is not through with. */
+static uint32_t
+in_ring(const struct wi_ring *ring)
+{
+	uint64_t tail = wi_load_relaxed(&ring->tail.position), least = tail;
+
+	for (int i = 0; i < WI_CURSOR_COUNT_MAX; i++)
+		least = WI_MIN(least, wi_load_relaxed(&ring->cursor[i].position));
+	return (uint32_t)(tail - least);
+}
+
 static void
 show_producer(void *context, const struct wi_lane *lane)
 {
@@ -75,8 +85,7 @@ show_producer(void *context, const struct wi_lane *lane)
 	entry->source = lane->source;
 	entry->open = lane->state == WI_LANE_OPEN;
 	entry->ring_size = lane->ring->size;
-	entry->in_ring = (uint32_t)(wi_load_relaxed(&lane->ring->tail.position) -
-	                            wi_load_relaxed(&lane->ring->cursor[0].position));
+	entry->in_ring = in_ring(lane->ring);
 	entry->committed = sum.committed, entry->bytes = sum.bytes;
 	entry->refused_full = sum.refused_full, entry->refused_size = sum.refused_size;
 	entry->refused_busy = sum.refused_busy, entry->refused_hops = sum.refused_hops;
@@ -108,6 +117,17 @@ show_subscription(struct wi_counters *counters, const struct wi_subscription *su
 }
 
 static void
+show_pools(weir_bus *bus)
+{
+	pthread_mutex_lock(&bus->control);
+	for (uint32_t i = 0; i < bus->pool_count; i++)
+		show_pool(bus, bus->pools[i]);
+	for (uint32_t i = 0; i < bus->pool_count; i++)
+		show_dispatchers(bus, bus->pools[i]);
+	pthread_mutex_unlock(&bus->control);
+}
+
+static void
 show_counters(weir_bus *bus)
 {
 	struct wi_counters *counters = &bus->counters;
@@ -122,8 +142,7 @@ show_counters(weir_bus *bus)
 	header->lost = sum.lost;
 	header->in_flight = sum.in_flight;
 	header->topic_count = wi_load_relaxed(&bus->topics.count);
-	show_pool(bus);
-	show_dispatchers(bus);
+	show_pools(bus);
 	wi_lanes_each(&bus->lanes, show_producer, counters);
 	pthread_mutex_lock(&bus->control);
 	for (uint32_t i = 0; i < bus->registry.count; i++) {
@@ -143,7 +162,7 @@ show_counters(weir_bus *bus)
 static bool
 is_active(weir_bus *bus)
 {
-	uint64_t activity = wi_pool_seen(bus->pool), before = bus->keeper_activity;
+	uint64_t activity = wi_pool_through(bus->pool), before = bus->keeper_activity;
 
 	bus->keeper_activity = activity;
 	return activity != before;
@@ -156,6 +175,17 @@ check_tick(weir_bus *bus)
 
 	if (tick != WEIR_CLOCK_READ_ && (now > tick ? now - tick : tick - now) > STALE_NS)
 		wi_wake_tick(&bus->wake, WEIR_CLOCK_READ_);
+}
+
+/* Rings that a stuck handler of a closed pool was in. */
+static void
+bury_abandoned(weir_bus *bus)
+{
+	pthread_mutex_lock(&bus->control);
+	for (uint32_t i = 0; i < bus->pool_count; i++)
+		if (bus->pools[i]->abandoned)
+			wi_pool_bury(bus->pools[i]);
+	pthread_mutex_unlock(&bus->control);
 }
 
 static void *
@@ -173,6 +203,7 @@ run(void *argument)
 		if (now - shown >= period) {
 			period = is_active(bus) ? BUSY_NS : IDLE_NS;
 			check_tick(bus);
+			bury_abandoned(bus);
 			show_counters(bus);
 			shown = now;
 		}

@@ -76,6 +76,7 @@ take_options(struct wi_pool *pool, const weir_pool_options *options)
 {
 	pool->batch_count_max = options->batch_count_max ? options->batch_count_max : 1024;
 	pool->batch_ns_max = options->batch_ns_max ? options->batch_ns_max : WI_MILLISECOND;
+	pool->sleep_ns = options->sleep_ns ? options->sleep_ns : 100 * WI_MICROSECOND;
 	pool->spin_ns = options->spin_ns ? options->spin_ns : 20 * WI_MICROSECOND;
 	pool->wait = options->wait;
 	pool->thread_begin = options->thread_begin;
@@ -115,30 +116,35 @@ init_dispatcher(struct wi_pool *pool, uint32_t index)
 	return true;
 }
 
-static bool
+static weir_status
 start_dispatchers(struct wi_pool *pool)
 {
 	for (uint32_t i = 0; i < pool->dispatcher_count; i++)
 		if (!init_dispatcher(pool, i))
-			return false;
+			return WEIR_ENOMEM;
+	if (!wi_lanes_open_cursor(pool->lanes, &pool->cursor))
+		return WEIR_ELIMIT;
+	pool->has_cursor = true;
 	pool->awake = pool->dispatcher_count;
 	wi_add(&pool->wake->awake, pool->dispatcher_count);
 	wi_add(pool->dispatcher_total, pool->dispatcher_count);
+	pool->counted = true;
 	for (uint32_t i = 0; i < pool->dispatcher_count; i++) {
 		if (!wi_thread_start(&pool->dispatcher[i].thread, run, &pool->dispatcher[i]))
-			return false;
+			return WEIR_ENOMEM;
 		pool->dispatcher[i].started = true;
 	}
-	return true;
+	return WEIR_OK;
 }
 
 weir_status
-wi_pool_create(weir_bus *bus, const weir_pool_options *options, struct wi_lanes *lanes,
+wi_pool_create(weir_bus *bus, const weir_pool_options *options, uint32_t after, struct wi_lanes *lanes,
                uint32_t *dispatcher_total, void (*tell)(weir_bus *, int, const char *, const char *),
                struct wi_pool **ret_pool)
 {
 	uint32_t count = options->dispatcher_count ? options->dispatcher_count : 1;
 	struct wi_pool *pool = wi_memory_lines(sizeof *pool + count * sizeof *pool->dispatcher);
+	weir_status status;
 
 	if (!pool)
 		return WEIR_ENOMEM;
@@ -151,12 +157,14 @@ wi_pool_create(weir_bus *bus, const weir_pool_options *options, struct wi_lanes 
 	pool->tell = tell;
 	pool->hop_count_max = lanes->hop_count_max;
 	pool->cpus_allowed = wi_cpus_allowed();
-	pool->cursor = 0;
-	lanes->cursor_count = 1;
-	if (wi_routes_init(&pool->routes) != WEIR_OK || !start_dispatchers(pool)) {
+	pool->after = after;
+	status = wi_routes_init(&pool->routes);
+	if (status == WEIR_OK)
+		status = start_dispatchers(pool);
+	if (status != WEIR_OK) {
 		wi_pool_stop(pool, UINT64_MAX);
 		wi_pool_destroy(pool);
-		return WEIR_ENOMEM;
+		return status;
 	}
 	if (pool->wait == WEIR_WAIT_SPIN && wi_load_relaxed(dispatcher_total) >= pool->cpus_allowed)
 		tell(bus, 4, "WEIR-SPIN", "a pool that spins has as many dispatchers as there are processors");
@@ -183,9 +191,22 @@ wi_pool_stop(struct wi_pool *pool, uint64_t deadline)
 	return true;
 }
 
+static void
+free_parts(struct wi_part *part)
+{
+	struct wi_part *next;
+
+	for (; part; part = next) {
+		next = part->next;
+		wi_memory_give(part);
+	}
+}
+
 void
 wi_pool_destroy(struct wi_pool *pool)
 {
+	if (pool->has_cursor && pool->lanes->lane)
+		wi_lanes_close_cursor(pool->lanes, pool->cursor, true);
 	for (uint32_t i = 0; i < pool->dispatcher_count; i++) {
 		struct wi_dispatcher *dispatcher = &pool->dispatcher[i];
 
@@ -196,21 +217,58 @@ wi_pool_destroy(struct wi_pool *pool)
 		wi_memory_give(dispatcher->busy);
 		wi_memory_give(dispatcher->quiet_count);
 	}
+	if (pool->counted) {
+		wi_sub(&pool->wake->awake, pool->dispatcher_count);
+		wi_sub(pool->dispatcher_total, pool->dispatcher_count);
+	}
 	wi_routes_fini(&pool->routes);
+	free_parts(pool->retired);
 	wi_memory_give(pool);
+}
+
+bool
+wi_pool_bury(struct wi_pool *pool)
+{
+	uint32_t lane_count = wi_load_acquire(&pool->lanes->count);         /* E8 */
+	bool all = true;
+
+	for (uint32_t l = 0; l < lane_count; l++) {
+		struct wi_lane *lane = pool->lanes->lane[l];
+		struct wi_lease *lease = &lane->lease[pool->cursor];
+
+		if (wi_load_relaxed(&lease->holder) == UINT32_MAX)
+			continue;
+		if (wi_lease_take(lease, UINT32_MAX))                               /* E6 */
+			wi_store_release(&lane->ring->cursor[pool->cursor].position, WI_CURSOR_UNUSED);
+		else
+			all = false;
+	}
+	return all;
 }
 
 /* -- looking ---------------------------------------------------------------- */
 
 uint64_t
-wi_pool_seen(const struct wi_pool *pool)
+wi_pool_through(const struct wi_pool *pool)
 {
 	uint32_t lane_count = wi_load_acquire(&pool->lanes->count);         /* E8 */
-	uint64_t seen = 0;
+	uint64_t through = 0;
 
 	for (uint32_t l = 0; l < lane_count; l++)
-		seen += wi_load_relaxed(&pool->lanes->lane[l]->lease[pool->cursor].sequence);
-	return seen;
+		through += wi_load_relaxed(&pool->lanes->lane[l]->lease[pool->cursor].sequence);
+	return through;
+}
+
+/* Since it opened. */
+static uint64_t
+seen(const struct wi_pool *pool)
+{
+	uint32_t lane_count = wi_load_acquire(&pool->lanes->count);         /* E8 */
+	uint64_t before = 0, through = wi_pool_through(pool);
+
+	for (uint32_t l = 0; l < lane_count; l++)
+		before += wi_load_relaxed(&pool->lanes->lane[l]->lease[pool->cursor].first);
+	return through - before;
 }
 
 void
@@ -227,5 +285,5 @@ wi_pool_sum(const struct wi_pool *pool, weir_pool_counts *sum)
 		sum->late_wakes += wi_load_relaxed(&dispatcher->late_wakes);
 		sum->steals += wi_load_relaxed(&dispatcher->steals);
 	}
-	sum->seen += wi_pool_seen(pool);
+	sum->seen += seen(pool);
 }

@@ -73,6 +73,8 @@ struct wi_pool {
 	uint64_t spin_ns, sleep_ns;
 	weir_wait wait;
 	uint32_t hop_count_max;
+	uint32_t after;                 /* bits: the cursors that it follows instead of the tail */
+	uint32_t followers;             /* pools that follow it */
 	unsigned cpus_allowed;          /* processors' worth of time the process has */
 	uint32_t *dispatcher_total;     /* of the bus */
 	void (*thread_begin)(void *context, uint32_t dispatcher);
@@ -81,21 +83,30 @@ struct wi_pool {
 	char name[64];
 	cpu_set_t cpus;
 	bool pinned;
+	bool has_cursor, counted;       /* how far creation came */
 	void (*tell)(weir_bus *bus, int level, const char *id, const char *text);
 
 	WI_ALIGNED uint32_t stop;       /* finish the batch and leave */
 	WI_ALIGNED uint32_t awake;      /* dispatchers that are not asleep */
 	uint32_t nap;                   /* futex of those that are not the last one awake */
 	uint32_t nappers;
+	uint32_t abandoned;             /* closed while a handler did not return */
+	uint32_t unread;                /* no dispatcher reads the routes any more */
+	uint32_t closing;               /* control lock, as the rest: */
+	uint32_t users;                 /* who waits for it without the lock */
+	struct wi_part *retired;        /* parts of its routes that wait for their grace period */
 
 	struct wi_subscription *subscriptions;  /* live ones, newest first; control lock */
 	struct wi_subscription *free;           /* used before, for the next */
 	struct wi_dispatcher dispatcher[];
 };
 
-/* The options are checked by the caller. Threads run on return. */
-weir_status wi_pool_create(weir_bus *bus, const weir_pool_options *options, struct wi_lanes *lanes,
-                           uint32_t *dispatcher_total,
+/*
+ * The options are checked by the caller; `after`: cursors. Threads run on return, and every event
+ * committed from then on is seen.
+ */
+weir_status wi_pool_create(weir_bus *bus, const weir_pool_options *options, uint32_t after,
+                           struct wi_lanes *lanes, uint32_t *dispatcher_total,
                            void (*tell)(weir_bus *, int, const char *, const char *),
                            struct wi_pool **ret_pool);
 
@@ -105,10 +116,29 @@ bool wi_pool_stop(struct wi_pool *pool, uint64_t deadline);
 /* Only after wi_pool_stop() said true. */
 void wi_pool_destroy(struct wi_pool *pool);
 
+/*
+ * Takes the leases of a pool that stops, for ever, and gives its rings up; those that a stuck handler is
+ * in have to wait until it returns. Again until true.
+ */
+bool wi_pool_bury(struct wi_pool *pool);
+
 void wi_pool_sum(const struct wi_pool *pool, weir_pool_counts *sum);
 
 /* Events of all rings that the pool is through with. */
-uint64_t wi_pool_seen(const struct wi_pool *pool);
+uint64_t wi_pool_through(const struct wi_pool *pool);
+
+/* What may be dispatched: all that is committed, or what the pools in front are through with. */
+static inline uint64_t
+wi_pool_bound(const struct wi_pool *pool, const struct wi_ring *ring)
+{
+	uint64_t bound = UINT64_MAX;
+
+	if (WI_LIKELY(!pool->after))
+		return wi_load_acquire(&ring->tail.position);                       /* E1 */
+	for (uint32_t after = pool->after; after; after &= after - 1)
+		bound = WI_MIN(bound, wi_load_acquire(&ring->cursor[__builtin_ctz(after)].position)); /* E10 */
+	return bound;
+}
 
 /* The dispatcher that the calling thread is, or NULL. */
 struct wi_dispatcher *wi_dispatcher_of_thread(void);

@@ -159,9 +159,9 @@ create_lane(struct wi_lanes *lanes, uint32_t ring_size, bool onward)
 	lane->index = lanes->count;
 	lane->onward = onward;
 	lane->ring->tail.position = FIRST_POSITION;
-	for (uint32_t i = 0; i < wi_load_relaxed(&lanes->cursor_count); i++) {
-		lane->ring->cursor[i].position = FIRST_POSITION;
-		lane->lease[i].position = FIRST_POSITION;
+	for (uint32_t used = lanes->cursors_used; used; used &= used - 1) {
+		lane->ring->cursor[__builtin_ctz(used)].position = FIRST_POSITION;
+		lane->lease[__builtin_ctz(used)].position = FIRST_POSITION;
 	}
 	return lane;
 }
@@ -426,6 +426,83 @@ wi_lanes_fini(struct wi_lanes *lanes)
 	wi_memory_give(lanes->lane);
 	lanes->lane = NULL;
 	lanes->count = 0;
+}
+
+/* -- cursors ---------------------------------------------------------------- */
+
+/* The tail and the number of events below it, of a moment in which no call is inside. */
+static void
+read_tail(const struct weir_tail_ *tail, uint64_t *ret_position, uint64_t *ret_count)
+{
+	enum { TRIES = 1000 };
+	struct wi_backoff backoff = wi_backoff_until(UINT64_MAX);
+	uint32_t tries = 0;
+	uint64_t state;
+
+	for (;;) {
+		*ret_count = wi_load_acquire(&tail->count);
+		*ret_position = wi_load_acquire(&tail->position);                   /* E1 */
+		state = wi_load_acquire(&tail->open.state);
+		if (!(state & WEIR_INSIDE_) && wi_load_acquire(&tail->count) == *ret_count &&
+		    wi_load_acquire(&tail->position) == *ret_position)
+			return;
+		/* A producer that publishes without rest is outside for a nanosecond at a time. */
+		if (++tries % TRIES == 0)
+			wi_backoff_wait(&backoff);
+		else
+			wi_pause(1);
+	}
+}
+
+static void
+start_cursor(struct wi_lane *lane, uint32_t cursor)
+{
+	uint64_t position, count;
+
+	read_tail(&lane->ring->tail, &position, &count);
+	lane->lease[cursor] = (struct wi_lease){ .position = position, .sequence = count, .first = count };
+	wi_store_release(&lane->ring->cursor[cursor].position, position);           /* E2 */
+}
+
+bool
+wi_lanes_open_cursor(struct wi_lanes *lanes, uint32_t *ret_cursor)
+{
+	uint32_t cursor;
+
+	pthread_mutex_lock(&lock);
+	cursor = (uint32_t)__builtin_ctz(~lanes->cursors_taken);
+	if (cursor >= WI_CURSOR_COUNT_MAX) {
+		pthread_mutex_unlock(&lock);
+		return false;
+	}
+	for (uint32_t i = 0; i < lanes->count; i++) {
+		struct wi_ring *ring = lanes->lane[i]->ring;
+
+		wi_store_release(&ring->cursor[cursor].position, wi_load_acquire(&ring->tail.position));
+	}
+	lanes->cursors_taken |= 1u << cursor;
+	lanes->cursors_used |= 1u << cursor;
+	wi_store_release(&lanes->cursor_count, WI_MAX(lanes->cursor_count, cursor + 1));
+	if (!wi_wake_fence(lanes->wake))
+		wi_clock_sleep(WI_MILLISECOND);
+	for (uint32_t i = 0; i < lanes->count; i++)
+		start_cursor(lanes->lane[i], cursor);
+	pthread_mutex_unlock(&lock);
+	*ret_cursor = cursor;
+	return true;
+}
+
+void
+wi_lanes_close_cursor(struct wi_lanes *lanes, uint32_t cursor, bool again)
+{
+	pthread_mutex_lock(&lock);
+	lanes->cursors_used &= ~(1u << cursor);
+	if (again) {
+		lanes->cursors_taken &= ~(1u << cursor);
+		for (uint32_t i = 0; i < lanes->count; i++)
+			wi_store_release(&lanes->lane[i]->ring->cursor[cursor].position, WI_CURSOR_UNUSED);
+	}
+	pthread_mutex_unlock(&lock);
 }
 
 /* -- a thread's own --------------------------------------------------------- */

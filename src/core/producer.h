@@ -106,6 +106,7 @@ struct wi_lanes {
 	uint32_t ring_size;
 	uint32_t hop_count_max;
 	uint32_t cursor_count;          /* cursors [0, cursor_count) may be in use */
+	uint32_t cursors_used, cursors_taken;   /* bits: followed by a pool; not to be given to another */
 	uint64_t serial;
 	weir_clock clock;
 	struct wi_wake *wake;
@@ -128,6 +129,16 @@ void wi_lanes_fini(struct wi_lanes *lanes);
 weir_status wi_producer_open(struct wi_lanes *lanes, const weir_producer_options *options,
                              enum wi_producer_kind kind, struct wi_producer **ret_producer);
 void wi_producer_close(struct wi_producer *producer);
+
+/*
+ * A cursor in every ring, at what is committed. While producers run: the cursor is shown at the tail of a
+ * moment, the heavy fence makes every refresh of a limit from then on see it, and the tail is read again. A limit
+ * taken before ends at most a ring's length beyond that second tail, so from there nothing is overwritten
+ * unread. False: none of the 16 is free.
+ */
+bool wi_lanes_open_cursor(struct wi_lanes *lanes, uint32_t *ret_cursor);
+/* again: it may be given to another pool. */
+void wi_lanes_close_cursor(struct wi_lanes *lanes, uint32_t cursor, bool again);
 
 /* This thread's own on this bus, if it has one. */
 struct wi_producer *wi_producer_of_thread(const struct wi_lanes *lanes);

@@ -102,7 +102,7 @@ remove_marked(struct wi_reclaimer *reclaimer)
 
 		if (subscription->stage != WI_STAGE_MARKED)
 			continue;
-		if (!wi_load_acquire(&reclaimer->unread) &&
+		if (!wi_load_acquire(&pool->unread) &&
 		    wi_routes_remove(&pool->routes, subscription) != WEIR_OK)
 			continue;
 		unlink_from_pool(subscription);
@@ -134,17 +134,25 @@ note_boundaries(struct wi_reclaimer *reclaimer)
 	}
 }
 
-static void
+/* With the control lock. True: there is something to wait for. */
+static bool
 take_retired(struct wi_reclaimer *reclaimer)
 {
-	struct wi_part *part = reclaimer->pool->routes.retired, *next;
+	bool any = false;
 
-	reclaimer->pool->routes.retired = NULL;
-	for (; part; part = next) {
-		next = part->next;
-		part->next = reclaimer->retired;
-		reclaimer->retired = part;
+	for (uint32_t i = 0; i < *reclaimer->pool_count; i++) {
+		struct wi_pool *pool = reclaimer->pools[i];
+		struct wi_part *part = pool->routes.retired, *next;
+
+		pool->routes.retired = NULL;
+		for (; part; part = next) {
+			next = part->next;
+			part->next = pool->retired;
+			pool->retired = part;
+		}
+		any = any || pool->retired;
 	}
+	return any;
 }
 
 static void
@@ -168,20 +176,36 @@ release_removed(struct wi_reclaimer *reclaimer, bool fenced)
 }
 
 static void
-free_parts(struct wi_reclaimer *reclaimer)
+free_parts(struct wi_pool *pool)
 {
-	struct wi_part **at = &reclaimer->retired;
+	struct wi_part **at = &pool->retired;
 
 	while (*at) {
 		struct wi_part *part = *at;
 
-		if (is_pinned(reclaimer->pool, part->birth, part->death)) {
+		if (is_pinned(pool, part->birth, part->death)) {
 			at = &part->next;
 		} else {
 			*at = part->next;
 			wi_memory_give(part);
 		}
 	}
+}
+
+/*
+ * With the control lock. Only parts that were there before the grace period: `retired` of a pool that
+ * opened since is empty, and what was retired since still lies in its routes.
+ */
+static bool
+free_all_parts(struct wi_reclaimer *reclaimer)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < *reclaimer->pool_count; i++) {
+		free_parts(reclaimer->pools[i]);
+		any = any || reclaimer->pools[i]->retired;
+	}
+	return any;
 }
 
 /* With the control lock. */
@@ -207,27 +231,15 @@ free_released(struct wi_reclaimer *reclaimer)
 	}
 }
 
-void
-wi_reclaimer_fini(struct wi_reclaimer *reclaimer)
-{
-	struct wi_part *part, *next;
-
-	for (part = reclaimer->retired; part; part = next) {
-		next = part->next;
-		wi_memory_give(part);
-	}
-	reclaimer->retired = NULL;
-}
-
 bool
 wi_reclaimer_step(struct wi_reclaimer *reclaimer)
 {
-	bool fenced;
+	bool fenced, parts;
 
 	pthread_mutex_lock(reclaimer->control);
 	take_marked(reclaimer);
 	remove_marked(reclaimer);
-	take_retired(reclaimer);
+	parts = take_retired(reclaimer);
 	pthread_mutex_unlock(reclaimer->control);
 	if (reclaimer->leaving) {
 		fenced = wi_wake_fence(reclaimer->wake) && !reclaimer->wake->publisher_fences;      /* E7 */
@@ -235,11 +247,11 @@ wi_reclaimer_step(struct wi_reclaimer *reclaimer)
 			note_boundaries(reclaimer);
 		release_removed(reclaimer, fenced);
 	}
-	if (reclaimer->retired || reclaimer->leaving)
+	if (parts || reclaimer->leaving)
 		urcu_mb_synchronize_rcu();      /* E9: every table that was loaded is noted in a slot */
-	free_parts(reclaimer);
 	pthread_mutex_lock(reclaimer->control);
+	parts = free_all_parts(reclaimer);
 	free_released(reclaimer);
 	pthread_mutex_unlock(reclaimer->control);
-	return reclaimer->leaving || reclaimer->retired || wi_load_relaxed(&reclaimer->marked);
+	return reclaimer->leaving || parts || wi_load_relaxed(&reclaimer->marked);
 }

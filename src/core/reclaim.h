@@ -27,17 +27,13 @@ struct wi_reclaimer {
 	pthread_mutex_t *control;
 	struct wi_wake *wake;
 	struct wi_subscription *leaving;        /* by ending_next; only the stepping thread */
-	struct wi_part *retired;                /* of pool's routes; only the stepping thread */
-	struct wi_pool *pool;
-	bool unread;                            /* all dispatchers are gone: no table without them is needed */
+	struct wi_pool *const *pools;           /* the bus's; control lock */
+	const uint32_t *pool_count;
 	weir_subscription_counts gone;          /* of subscriptions that are free again; control lock */
 };
 
 /* Marks it and hands it over. WEIR_ENOENT: the id is stale. WEIR_OK also if it was marked before. */
 weir_status wi_reclaimer_mark(struct wi_reclaimer *reclaimer, const struct wi_registry *registry, uint64_t id);
-
-/* Frees what still waited for a version to be let go; nobody steps or dispatches any more. */
-void wi_reclaimer_fini(struct wi_reclaimer *reclaimer);
 
 /* Moves everything as far as it goes. True: something is still on its way. One thread at a time. */
 bool wi_reclaimer_step(struct wi_reclaimer *reclaimer);

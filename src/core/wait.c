@@ -92,6 +92,16 @@ nap(struct wi_pool *pool)
 	wi_sub(&pool->nappers, 1u);
 }
 
+/* A timed sleep that nobody need end but who stops the pool. */
+static void
+doze(struct wi_pool *pool)
+{
+	uint32_t word = wi_load_acquire(&pool->nap);
+
+	if (!stopped(pool))
+		wi_futex_wait(&pool->nap, word, WI_FUTEX_ALL, pool->sleep_ns);
+}
+
 static void
 sleep_somehow(struct wi_dispatcher *dispatcher)
 {
@@ -101,8 +111,10 @@ sleep_somehow(struct wi_dispatcher *dispatcher)
 	wi_dispatch_unpin(dispatcher);
 	if (wi_sub(&pool->wake->awake, 1u) == 1)
 		wi_wake_tick(pool->wake, WEIR_CLOCK_READ_);     /* nobody keeps it fresh */
-	last = wi_sub(&pool->awake, 1u) == 1;
-	if (last)
+	last = wi_sub(&pool->awake, 1u) == 1 && pool->wait != WEIR_WAIT_POLL;
+	if (pool->wait == WEIR_WAIT_POLL)
+		doze(pool);
+	else if (last)
 		park(dispatcher);
 	else
 		nap(pool);
@@ -136,7 +148,7 @@ wants_sleep(struct wi_dispatcher *dispatcher)
 {
 	const struct wi_pool *pool = dispatcher->pool;
 
-	if (pool->wait == WEIR_WAIT_SPIN || dispatcher->idle_passes < PASSES_BEFORE_PARK)
+	if (pool->wait == WEIR_WAIT_SPIN || pool->wait == WEIR_WAIT_YIELD || dispatcher->idle_passes < PASSES_BEFORE_PARK)
 		return false;
 	if (pool->wait == WEIR_WAIT_ADAPTIVE && processors_are_free(pool))
 		return dispatcher->now - dispatcher->idle_since >= pool->spin_ns;
@@ -162,5 +174,8 @@ wi_wait_idle(struct wi_dispatcher *dispatcher)
 		dispatcher->idle_passes = 0;
 		return;
 	}
-	wi_pause(1);
+	if (pool->wait == WEIR_WAIT_YIELD)
+		sched_yield();
+	else
+		wi_pause(1);
 }

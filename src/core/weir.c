@@ -84,9 +84,7 @@ pool_options_allowed(const weir_pool_options *options)
 
 	return options->dispatcher_count <= WI_DISPATCHER_COUNT_MAX &&
 	       options->order == WEIR_ORDER_PRODUCER && options->behind == WEIR_BEHIND_HOLD &&
-	       (options->wait == WEIR_WAIT_ADAPTIVE || options->wait == WEIR_WAIT_SPIN ||
-	        options->wait == WEIR_WAIT_PARK) &&
-	       options->after_count == 0 && (!options->cpus || wi_cpus_parse(options->cpus, &set));
+	       (unsigned)options->wait <= WEIR_WAIT_PARK && (options->after || !options->after_count) && (!options->cpus || wi_cpus_parse(options->cpus, &set));
 }
 
 weir_status
@@ -100,7 +98,7 @@ weir_bus_open_(uint32_t abi, const weir_bus_options *given, const weir_pool_opti
 		return WEIR_EFORKED;
 	if (abi != WEIR_ABI_ || !ret_bus || !wi_options_take(&options, sizeof options, given) ||
 	    !wi_options_take(&pool, sizeof pool, given_pool) || !bus_options_allowed(&options) ||
-	    !pool_options_allowed(&pool))
+	    !pool_options_allowed(&pool) || pool.after_count)
 		return WEIR_EINVAL;
 	return wi_bus_open(&options, &pool, ret_bus);
 }
@@ -132,7 +130,7 @@ weir_bus_flush(weir_bus *bus, uint64_t timeout_ns)
 		return WEIR_EFORKED;
 	if (wi_context_inside())
 		return WEIR_EDEADLK;
-	return wi_drain(bus->pool, wi_clock_deadline(timeout_ns)) ? WEIR_OK : WEIR_ETIMEDOUT;
+	return wi_bus_flush(bus, NULL, wi_clock_deadline(timeout_ns));
 }
 
 void
@@ -153,9 +151,56 @@ weir_bus_default_pool(weir_bus *bus)
 }
 
 weir_status
-weir_pool_flush(weir_pool *pool, uint64_t timeout_ns)
+weir_pool_open(weir_bus *bus, const weir_pool_options *given, weir_pool **ret_pool)
 {
-	return pool ? weir_bus_flush(((struct wi_pool *)pool)->bus, timeout_ns) : WEIR_EINVAL;
+	weir_pool_options options;
+	struct wi_pool *pool;
+	weir_status status;
+
+	if (!bus || !ret_pool || !wi_options_take(&options, sizeof options, given) ||
+	    !pool_options_allowed(&options))
+		return WEIR_EINVAL;
+	if (wi_bus_in_child(bus))
+		return WEIR_EFORKED;
+	if (wi_context_inside())
+		return WEIR_EDEADLK;
+	status = wi_bus_pool_open(bus, &options, &pool);
+	if (status == WEIR_OK)
+		*ret_pool = (weir_pool *)pool;
+	return status;
+}
+
+weir_status
+weir_pool_close(weir_pool *handle, uint64_t timeout_ns, weir_close_report *ret_report)
+{
+	struct wi_pool *pool = (struct wi_pool *)handle;
+	weir_close_report report = WEIR_CLOSE_REPORT_INIT;
+	weir_status status;
+
+	if (!pool || (ret_report && ret_report->size < sizeof ret_report->size))
+		return WEIR_EINVAL;
+	if (wi_bus_in_child(pool->bus))
+		return WEIR_EFORKED;
+	if (wi_context_inside())
+		return WEIR_EDEADLK;
+	status = wi_bus_pool_close(pool->bus, pool, wi_clock_deadline(timeout_ns), &report);
+	if (ret_report && status != WEIR_EINVAL)
+		wi_options_give(ret_report, &report, sizeof report);
+	return status;
+}
+
+weir_status
+weir_pool_flush(weir_pool *handle, uint64_t timeout_ns)
+{
+	struct wi_pool *pool = (struct wi_pool *)handle;
+
+	if (!pool)
+		return WEIR_EINVAL;
+	if (wi_bus_in_child(pool->bus))
+		return WEIR_EFORKED;
+	if (wi_context_inside())
+		return WEIR_EDEADLK;
+	return wi_bus_flush(pool->bus, pool, wi_clock_deadline(timeout_ns));
 }
 
 /* -- topics ----------------------------------------------------------------- */
@@ -168,8 +213,12 @@ make_topic(weir_bus *bus, const char *name, uint32_t *ret_id)
 
 	if (status != WEIR_OK)
 		return status;
-	status = wi_routes_topic_added(&bus->pool->routes, *ret_id, name, bus->pool->subscriptions);
+	for (uint32_t i = 0; i < bus->pool_count && status == WEIR_OK; i++)
+		status = wi_routes_topic_added(&bus->pools[i]->routes, *ret_id, name,
+		                               bus->pools[i]->subscriptions);
 	if (status != WEIR_OK) {
+		for (uint32_t i = 0; i < bus->pool_count; i++)
+			wi_routes_topic_dropped(&bus->pools[i]->routes, *ret_id);
 		wi_topics_drop(&bus->topics, *ret_id);
 		return status;
 	}
@@ -238,6 +287,23 @@ weir_topic_name(const weir_bus *bus, weir_topic topic)
 
 /* -- subscriptions ---------------------------------------------------------- */
 
+/* One of a closed pool that has a tally for each dispatcher of this one. With the control lock. */
+static struct wi_subscription *
+take_spare(weir_bus *bus, struct wi_pool *pool)
+{
+	struct wi_subscription **at = &bus->spare, *found;
+
+	while (*at && (*at)->tally_count < pool->dispatcher_count)
+		at = &(*at)->next;
+	found = *at;
+	if (found) {
+		*at = found->next;
+		found->pool = pool;
+		found->next = NULL;
+	}
+	return found;
+}
+
 /* A free one of the pool, or a new one. With the control lock. */
 static weir_status
 get_subscription(weir_bus *bus, struct wi_pool *pool, struct wi_subscription **ret)
@@ -246,6 +312,8 @@ get_subscription(weir_bus *bus, struct wi_pool *pool, struct wi_subscription **r
 	weir_status status;
 	uint32_t index;
 
+	if (!subscription && (subscription = take_spare(bus, pool)))
+		pool->free = subscription;
 	if (!subscription) {
 		status = wi_registry_room(&bus->registry, &index);
 		if (status != WEIR_OK)
@@ -301,6 +369,8 @@ subscribe(weir_bus *bus, const char *pattern, weir_handler_fn handler, void *con
 
 	if (wi_load_relaxed(&bus->closing))
 		return WEIR_ECLOSED;
+	if (!wi_bus_pool_is_open(bus, pool))
+		return WEIR_EINVAL;
 	status = get_subscription(bus, pool, &subscription);
 	if (status != WEIR_OK)
 		return status;
@@ -328,8 +398,7 @@ weir_subscribe(weir_bus *bus, const char *pattern, weir_handler_fn handler, void
 	if (wi_bus_in_child(bus))
 		return WEIR_EFORKED;
 	if (!wi_pattern_valid(pattern) || options.flags & ~WEIR_SUBSCRIPTION_REPLAYED ||
-	    options.quarantine_failure_count || options.quarantine_ns ||
-	    (options.pool && options.pool != (weir_pool *)bus->pool))
+	    options.quarantine_failure_count || options.quarantine_ns)
 		return WEIR_EINVAL;
 	pthread_mutex_lock(&bus->control);
 	status = subscribe(bus, pattern, handler, context, &options, ret_subscription);
@@ -591,8 +660,25 @@ weir_bus_each_pool(weir_bus *bus, int (*visit)(void *context, weir_pool *pool, c
 	if (!bus || !visit || wi_bus_in_child(bus))
 		return;
 	wi_context_enter();
-	visit(context, (weir_pool *)bus->pool, bus->pool->name);
+	pthread_mutex_lock(&bus->control);
+	for (uint32_t i = 0; i < bus->pool_count; i++)
+		if (!bus->pools[i]->closing && visit(context, (weir_pool *)bus->pools[i], bus->pools[i]->name))
+			break;
+	pthread_mutex_unlock(&bus->control);
 	wi_context_leave();
+}
+
+static bool
+visit_pool(const struct wi_pool *pool,
+           int (*visit)(void *context, weir_subscription subscription, const char *name,
+                        const char *pattern, weir_pool *pool),
+           void *context)
+{
+	for (const struct wi_subscription *each = pool->subscriptions; each; each = each->next)
+		if (visit(context, (weir_subscription){ each->id }, each->name, each->pattern,
+		          (weir_pool *)each->pool))
+			return true;
+	return false;
 }
 
 void
@@ -605,9 +691,8 @@ weir_bus_each_subscription(weir_bus *bus,
 		return;
 	wi_context_enter();
 	pthread_mutex_lock(&bus->control);
-	for (const struct wi_subscription *each = bus->pool->subscriptions; each; each = each->next)
-		if (visit(context, (weir_subscription){ each->id }, each->name, each->pattern,
-		          (weir_pool *)each->pool))
+	for (uint32_t i = 0; i < bus->pool_count; i++)
+		if (visit_pool(bus->pools[i], visit, context))
 			break;
 	pthread_mutex_unlock(&bus->control);
 	wi_context_leave();

@@ -108,7 +108,7 @@ unit_assert_balanced(weir_bus *bus)
 				 subscriptions.skipped_quarantine + subscriptions.skipped_paused +
 				 subscriptions.skipped_unsubscribed + subscriptions.running);
 	assert_int_equal(subscriptions.running, 0);
-	assert_int_equal(producers.committed, pools.seen);
+	assert_int_equal(producers.committed, unit_pool_counts(bus).seen);
 	assert_int_equal(counts.in_flight, 0);
 	assert_int_equal(counts.lost, 0);
 	assert_int_equal(pools.late_wakes, 0);
