@@ -90,12 +90,36 @@ open_bus(struct run *run)
 }
 
 static int
+open_pools(struct run *run)
+{
+	const char *name;
+	weir_status status = wi_pools_open(&run->options.pools, run->bus, &name);
+
+	if (status == WEIR_OK)
+		return WI_EXIT_OK;
+	wi_progress_message(&run->progress, "--pool %s: %s", name,
+			    status == WEIR_ENOENT ? "it is after a pool that is not given before it"
+			    : status == WEIR_EINVAL
+				    ? "an option is not allowed, or the name is taken"
+				    : weir_status_text(status));
+	return status == WEIR_EINVAL || status == WEIR_ENOENT ? WI_EXIT_USAGE : WI_EXIT_FAILED;
+}
+
+static int
 subscribe(struct run *run)
 {
 	for (size_t i = 0; i < run->options.handler_count; i++) {
 		struct wi_handler *handler = &run->options.handlers[i];
-		weir_status status = wi_handler_subscribe(handler, run->bus);
+		weir_pool *pool = handler->pool == NULL ? NULL
+					: wi_pools_find(&run->options.pools, run->bus, handler->pool);
+		weir_status status;
 
+		if (handler->pool != NULL && pool == NULL) {
+			wi_progress_message(&run->progress, "--on: there is no --pool '%s'",
+					    handler->pool);
+			return WI_EXIT_USAGE;
+		}
+		status = wi_handler_subscribe(handler, run->bus, pool);
 		if (status == WEIR_OK)
 			continue;
 		wi_progress_message(
@@ -134,7 +158,8 @@ set_up(struct run *run)
 		wi_progress_message(&run->progress, "signalfd: %s", strerror(errno));
 		return WI_EXIT_FAILED;
 	}
-	if ((code = open_bus(run)) != WI_EXIT_OK || (code = subscribe(run)) != WI_EXIT_OK)
+	if ((code = open_bus(run)) != WI_EXIT_OK || (code = open_pools(run)) != WI_EXIT_OK ||
+	    (code = subscribe(run)) != WI_EXIT_OK)
 		return code;
 	wi_topics_init(&run->topics, run->bus);
 	return open_publishers(run);

@@ -147,6 +147,7 @@ const char *
 wi_handler_parse(struct wi_handler *handler, const char *spec)
 {
 	const char *equals = strchr(spec, '=');
+	char *at;
 
 	memset(handler, 0, sizeof(*handler));
 	if (equals == NULL || equals == spec)
@@ -154,7 +155,14 @@ wi_handler_parse(struct wi_handler *handler, const char *spec)
 	handler->pattern = strndup(spec, (size_t)(equals - spec));
 	if (handler->pattern == NULL)
 		return "out of memory";
-	handler->action = equals + 1;
+	handler->action = strdup(equals + 1);
+	if (handler->action == NULL)
+		return "out of memory";
+	at = strrchr(handler->action, '@');
+	if (at != NULL) {
+		*at = '\0';
+		handler->pool = at + 1;
+	}
 	return parse_action(handler);
 }
 
@@ -162,12 +170,16 @@ void
 wi_handler_fini(struct wi_handler *handler)
 {
 	free(handler->pattern);
+	free(handler->action);
 	handler->pattern = NULL;
 }
 
 weir_status
-wi_handler_subscribe(struct wi_handler *handler, weir_bus *bus)
+wi_handler_subscribe(struct wi_handler *handler, weir_bus *bus, weir_pool *pool)
 {
-	return weir_subscribe(bus, handler->pattern, kinds[handler->kind].run, handler, NULL,
+	weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+
+	options.pool = pool;
+	return weir_subscribe(bus, handler->pattern, kinds[handler->kind].run, handler, &options,
 			      &handler->subscription);
 }

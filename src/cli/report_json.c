@@ -93,6 +93,7 @@ make_subscription(const struct wi_handler *handler, const weir_subscription_coun
 
 	put_text(object, "pattern", handler->pattern);
 	put_text(object, "handler", handler->action);
+	put_text(object, "pool", handler->pool != NULL ? handler->pool : "default");
 	put_count(object, "due", counts->due);
 	put_count(object, "ok", counts->ok);
 	put_count(object, "failed", counts->failed);

@@ -65,15 +65,16 @@ write_subscriptions(const struct wi_report *report, FILE *stream)
 		const weir_subscription_counts *counts = &report->subscriptions[i];
 		const struct wi_handler *handler = &report->options->handlers[i];
 
-		fprintf(stream, "  %14s %14s %12s %12s  %-*s  %s\n",
+		fprintf(stream, "  %14s %14s %12s %12s  %-*s  %s%s%s\n",
 			wi_figures_count(counts->due).text, wi_figures_count(counts->ok).text,
 			wi_figures_count(counts->failed).text,
 			wi_figures_count(counts->skipped_quarantine + counts->skipped_paused +
 					 counts->skipped_unsubscribed)
 				.text,
-			width, handler->pattern, handler->action);
+			width, handler->pattern, handler->action,
+			handler->pool ? "@" : "", handler->pool ? handler->pool : "");
 	}
-	if (report->pool.unrouted > 0)
+	if (report->pool.unrouted > 0 && report->options->pools.count == 0)
 		fprintf(stream, "  %14s matched no pattern\n",
 			wi_figures_count(report->pool.unrouted).text);
 }

@@ -20,7 +20,8 @@ enum option_key {
 	OPTION_MAX_LINE,
 	OPTION_WAIT,
 	OPTION_RING_SIZE,
-	OPTION_BATCH
+	OPTION_BATCH,
+	OPTION_POOL
 };
 
 static const struct argp_option options_help[] = {
@@ -29,7 +30,7 @@ static const struct argp_option options_help[] = {
 	 "Call HANDLER for the events whose topic matches PATTERN; may be given again. "
 	 "count: only count. print: write the event to standard output as JSON. "
 	 "sleep:NS: take that long, also 10us, 5ms, 1s. fail:EVERY: fail at each EVERY-th event. "
-	 "Default: '>=count', all events.",
+	 "Default: '>=count', all events. HANDLER@POOL: in a pool of --pool.",
 	 0},
 	{"producers", 'p', "N", 0,
 	 "Publish from N threads; events with the same key always from the same one (1)", 0},
@@ -44,11 +45,15 @@ static const struct argp_option options_help[] = {
 	{NULL, 0, NULL, 0, "The bus:", 3},
 	{"dispatchers", 'd', "N", 0, "Threads that call the handlers (1)", 0},
 	{"wait", OPTION_WAIT, "HOW", 0,
-	 "How they wait for events: adaptive, spin or park (adaptive)", 0},
+	 "How they wait for events: adaptive, spin, yield, poll or park (adaptive)", 0},
 	{"ring-size", OPTION_RING_SIZE, "BYTES", 0,
 	 "Room of each producer, a power of two; a payload may take a quarter of it (256k)", 0},
 	{"batch", OPTION_BATCH, "N", 0, "Events that a dispatcher takes at once, at most (1024)",
 	 0},
+	{"pool", OPTION_POOL, "NAME[:OPTION=VALUE,...]", 0,
+	 "One more pool, with a place of its own in every ring; may be given again. Options: "
+	 "dispatchers=N, wait=HOW, batch=N, sleep=TIME (of wait=poll), spin=TIME (of wait=adaptive), "
+	 "cpus=0+2, after=POOL+POOL (behind these; \"default\" is the first pool)", 0},
 	{NULL, 0, NULL, 0, "Help:", -1},
 	{0}};
 
@@ -64,27 +69,6 @@ static const char doc[] =
 	"Exit status: 0 done; 1 something failed, was lost, or no line was an event, or with "
 	"--strict a line was bad; 64 wrong usage; 66 FILE cannot be opened; 130, 143 interrupted "
 	"by SIGINT, SIGTERM, after what was published has been delivered.";
-
-static void
-parse_wait(struct argp_state *state, const char *text, weir_wait *ret_wait)
-{
-	static const struct {
-		const char *name;
-		weir_wait wait;
-	} waits[] = {
-		{"adaptive", WEIR_WAIT_ADAPTIVE},
-		{"spin", WEIR_WAIT_SPIN},
-		{"park", WEIR_WAIT_PARK},
-	};
-
-	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
-		if (strcmp(waits[i].name, text) == 0) {
-			*ret_wait = waits[i].wait;
-			return;
-		}
-	}
-	argp_error(state, "--wait: '%s' is not one of adaptive, spin, park", text);
-}
 
 static void
 parse_count(struct argp_state *state, const char *name, const char *text, uint64_t max,
@@ -148,6 +132,7 @@ static error_t
 parse_option(int key, char *argument, struct argp_state *state)
 {
 	struct wi_run_options *options = state->input;
+	const char *problem;
 
 	switch (key) {
 	case 'o':
@@ -168,7 +153,14 @@ parse_option(int key, char *argument, struct argp_state *state)
 		parse_count(state, "batch", argument, UINT32_MAX, &options->batch_count_max);
 		return 0;
 	case OPTION_WAIT:
-		parse_wait(state, argument, &options->wait);
+		problem = wi_pool_wait_parse(argument, &options->wait);
+		if (problem != NULL)
+			argp_error(state, "--wait: '%s' %s", argument, problem);
+		return 0;
+	case OPTION_POOL:
+		problem = wi_pools_add(&options->pools, argument);
+		if (problem != NULL)
+			argp_error(state, "--pool: '%s': %s", argument, problem);
 		return 0;
 	case OPTION_RING_SIZE:
 		parse_ring_size(state, argument, &options->ring_size);
@@ -224,6 +216,7 @@ wi_run_options_fini(struct wi_run_options *options)
 		wi_handler_fini(&options->handlers[i]);
 	free(options->handlers);
 	options->handlers = NULL;
+	wi_pools_fini(&options->pools);
 }
 
 bool

@@ -10,11 +10,13 @@
 #include <weir/weir.h>
 
 #include "handlers.h"
+#include "pools.h"
 
 struct wi_run_options {
 	const char *input; /* a file's name, "-": standard input */
 	struct wi_handler *handlers;
 	size_t handler_count;
+	struct wi_pool_specs pools;
 	uint64_t producer_count;
 	uint64_t repeat;
 	uint64_t line_size_max;

@@ -354,6 +354,29 @@ check "a handler that does not come back: exit status" exits 143
 check "a handler that does not come back: what is missing is told" [ "$(get in_flight)" -gt 0 ]
 check "a handler that does not come back: lost is not claimed" is lost null
 
+# -- pools -----------------------------------------------------------------------
+
+run --json --pool journal:wait=yield --pool back:after=journal+default,dispatchers=2 \
+	--pool slow:wait=poll,sleep=1ms --on '>=count@journal' --on 'file.>=fail:2@back' \
+	--on '>=count@slow' --on '>=count' "$sample"
+check "pools: exit status" exits 0
+check "pools: lost" is lost 0
+check "pools: the first handler's" is subscriptions/0/pool journal
+check "pools: each is due all" is subscriptions/0/ok "$lines"
+check "pools: behind two others" is subscriptions/1/due "$(grep -c '"file.after' "$sample")"
+check "pools: failures stay there" is subscriptions/1/failed $(($(grep -c '"file.after' "$sample") / 2))
+check "pools: one that polls" is subscriptions/2/ok "$lines"
+check "pools: the default one" is subscriptions/3/pool default
+for bad in x:after=y default : x:order=key x:foo=1 x:wait=z x:dispatchers=0 x:after=; do
+	run --pool "$bad" "$sample"
+	check "pools: $bad: exit status is 64" exits 64
+	check "pools: $bad: named" says "--pool"
+	check "pools: $bad: nothing is run" no_output
+done
+run --on '>=count@nobody' "$sample"
+check "pools: a handler without one: exit status is 64" exits 64
+check "pools: a handler without one: named" says "'nobody'"
+
 # -- a terminal ----------------------------------------------------------------
 
 if command -v script >/dev/null; then
