@@ -218,6 +218,13 @@ end_subscriptions(weir_bus *bus, bool stopped)
 	}
 }
 
+/* A pool that is being closed and has stopped is due nothing more. */
+static bool
+has_ended(const struct wi_pool *pool)
+{
+	return wi_load_acquire(&pool->abandoned) || (pool->closing && wi_load_acquire(&pool->unread));
+}
+
 /* Events that every pool is through with. */
 static uint64_t
 through(const weir_bus *bus)
@@ -225,7 +232,7 @@ through(const weir_bus *bus)
 	uint64_t least = UINT64_MAX;
 
 	for (uint32_t i = 0; i < bus->pool_count; i++)
-		if (!bus->pools[i]->abandoned)
+		if (!has_ended(bus->pools[i]))
 			least = WI_MIN(least, wi_pool_through(bus->pools[i]));
 	return least;
 }
@@ -545,7 +552,7 @@ behind(weir_bus *bus, uint64_t committed)
 
 	pthread_mutex_lock(&bus->control);
 	for (uint32_t i = 0; i < bus->pool_count; i++)
-		if (!bus->pools[i]->abandoned)
+		if (!has_ended(bus->pools[i]))
 			missing += (int64_t)(committed - wi_pool_through(bus->pools[i]));
 	pthread_mutex_unlock(&bus->control);
 	return missing;

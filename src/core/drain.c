@@ -21,10 +21,13 @@ drain_lane(struct drain *drain, struct wi_lane *lane)
 
 	drain->passed += tail;
 	for (uint32_t p = 0; p < drain->pool_count; p++) {
-		const struct wi_cursor *cursor = &ring->cursor[drain->pools[p]->cursor];
+		const struct wi_pool *pool = drain->pools[p];
+		const struct wi_cursor *cursor = &ring->cursor[pool->cursor];
 		struct wi_backoff backoff = wi_backoff_until(drain->deadline);
 
-		while (wi_load_acquire(&cursor->position) < tail) {                 /* E2 */
+		/* A pool that is closed meanwhile is due nothing more. */
+		while (wi_load_acquire(&cursor->position) < tail &&                 /* E2 */
+		       !wi_load_acquire(&pool->unread) && !wi_load_acquire(&pool->abandoned)) {
 			drain->waited = true;
 			if (!wi_backoff_wait(&backoff))
 				return false;

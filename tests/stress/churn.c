@@ -398,10 +398,87 @@ run_comers(void *argument)
 
 /* -- all -------------------------------------------------------------------- */
 
+/* -- pools ------------------------------------------------------------------ */
+
+/* A pool that came meanwhile, with a subscription to everything. */
+struct visitor {
+	weir_pool *pool;
+	const struct visitor *before;   /* the pool that it is behind, if it is one of these */
+	uint64_t last[ORDERED_SOURCES];
+};
+
+/* Its pool misses no event, and is never ahead of the one in front. */
+static int
+stop_by(const weir_event *event, const weir_delivery *delivery, void *context)
+{
+	struct visitor *visitor = context;
+	uint32_t source = delivery->source;
+
+	payload_verify(event);
+	if (source >= ORDERED_SOURCES)
+		return 0;
+	CHECK(!visitor->last[source] || delivery->sequence == visitor->last[source] + 1,
+	      "source %u: sequence %llu after %llu in a pool that came", source,
+	      (ull)delivery->sequence, (ull)visitor->last[source]);
+	CHECK(!visitor->before || !get(&visitor->before->last[source]) ||
+	              get(&visitor->before->last[source]) >= delivery->sequence,
+	      "source %u: sequence %llu before the pool in front", source, (ull)delivery->sequence);
+	set(&visitor->last[source], delivery->sequence);
+	return 0;
+}
+
+static void
+open_visitor(struct visitor *visitor, const struct visitor *before, struct chance *chance)
+{
+	static const weir_wait waits[] = { WEIR_WAIT_ADAPTIVE, WEIR_WAIT_YIELD, WEIR_WAIT_POLL,
+	                                   WEIR_WAIT_PARK };
+	weir_pool_options options = WEIR_POOL_OPTIONS_INIT;
+	weir_subscription_options wanted = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+	weir_pool *const after[] = { before ? before->pool : weir_bus_default_pool(stress.bus) };
+	weir_subscription subscription;
+
+	memset(visitor, 0, sizeof *visitor);
+	visitor->before = before;
+	options.wait = waits[chance_below(chance, 4)];
+	options.dispatcher_count = 1 + (uint32_t)chance_below(chance, 3);
+	options.batch_count_max = chance_one_in(chance, 2) ? 0 : 1 + (uint32_t)chance_below(chance, 8);
+	options.after = after;
+	options.after_count = before || chance_one_in(chance, 2);
+	CHECK_OK(weir_pool_open(stress.bus, &options, &visitor->pool));
+	wanted.pool = visitor->pool;
+	CHECK_OK(weir_subscribe(stress.bus, ">", stop_by, visitor, &wanted, &subscription));
+}
+
+static void *
+run_pools(void *argument)
+{
+	static struct visitor first, second;
+	struct chance chance = chance_begin(1ull << 33);
+
+	(void)argument;
+	while (!get(&stress.stop)) {
+		bool two = chance_one_in(&chance, 2);
+
+		open_visitor(&first, NULL, &chance);
+		if (two)
+			open_visitor(&second, &first, &chance);
+		sleep_ns(chance_below(&chance, 5000) * MICROSECOND);
+		if (chance_one_in(&chance, 3))
+			CHECK_OK(weir_pool_flush(two ? second.pool : first.pool, WEIR_FOREVER));
+		if (two)
+			CHECK_OK(weir_pool_close(second.pool, WEIR_FOREVER, NULL));
+		CHECK_OK(weir_pool_close(first.pool, WEIR_FOREVER, NULL));
+		add(&stress.pools, 1 + two);
+		sleep_ns(chance_below(&chance, 5000) * MICROSECOND);
+	}
+	return NULL;
+}
+
 void
 churn_begin(pthread_t thread[CHURN_THREADS])
 {
-	void *(*const run[CHURN_THREADS])(void *) = { run_exact, run_wild, run_comers };
+	void *(*const run[CHURN_THREADS])(void *) = { run_exact, run_wild, run_comers,
+	                                               run_pools };
 
 	stress.publishers += 2;         /* run_exact, run_comers */
 	for (int i = 0; i < CHURN_THREADS; i++)

@@ -36,6 +36,7 @@ struct stress {
 	uint64_t sources;               /* ids given to them */
 	uint64_t topics_made;
 	uint64_t subscribed, released;  /* subscriptions that have a `released` */
+	uint64_t pools;                 /* that came and went */
 	uint64_t waits, waited;         /* unsubscribe_wait: all; those whose handler was running */
 };
 extern struct stress stress;
@@ -129,7 +130,7 @@ uint64_t handlers_audited(void);
 
 /* -- churn.c ---------------------------------------------------------------- */
 
-enum { CHURN_THREADS = 3 };
+enum { CHURN_THREADS = 4 };
 void churn_begin(pthread_t thread[CHURN_THREADS]);
 
 #endif

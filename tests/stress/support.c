@@ -274,14 +274,16 @@ books_check(weir_bus *bus)
 {
 	weir_bus_counts all = WEIR_BUS_COUNTS_INIT;
 	weir_producer_counts p = WEIR_PRODUCER_COUNTS_INIT;
-	weir_pool_counts d = WEIR_POOL_COUNTS_INIT;
+	weir_pool_counts d = WEIR_POOL_COUNTS_INIT, first = WEIR_POOL_COUNTS_INIT;
 	weir_subscription_counts s = WEIR_SUBSCRIPTION_COUNTS_INIT;
 
 	CHECK_OK(weir_bus_get_counts(bus, &all, &p, &d, &s));
 	CHECK(p.attempted == p.committed + p.refused_full + p.refused_size + p.refused_busy +
 	                     p.refused_hops + p.refused_closed + p.refused_invalid + p.discarded +
 	                     p.aborted, "attempted %llu", (ull)p.attempted);
-	CHECK(d.seen == p.committed, "seen %llu, committed %llu", (ull)d.seen, (ull)p.committed);
+	CHECK_OK(weir_pool_get_counts(weir_bus_default_pool(bus), &first));
+	CHECK(first.seen == p.committed, "seen %llu, committed %llu", (ull)first.seen,
+	      (ull)p.committed);
 	CHECK(d.seen == d.routed + d.unrouted + d.skipped_behind,
 	      "seen %llu, routed %llu, unrouted %llu", (ull)d.seen, (ull)d.routed, (ull)d.unrouted);
 	CHECK(s.running == 0, "running %llu", (ull)s.running);

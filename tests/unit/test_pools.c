@@ -428,6 +428,42 @@ test_close_ends_subscriptions(void **state)
 	unit_close(bus);
 }
 
+static void *
+run_flush(void *argument)
+{
+	struct runner *runner = argument;
+
+	runner->sent = (uint64_t)weir_bus_flush(runner->bus, UNIT_PATIENCE) + 1;
+	return NULL;
+}
+
+/* It waits for the pool in front, and what is behind is closed before that lets it go on. */
+static void
+test_close_while_another_flushes(void **state)
+{
+	weir_bus *bus = unit_open(NULL, NULL);
+	weir_producer *producer = unit_producer(bus);
+	struct runner runner = { .bus = bus };
+	weir_pool *const front = weir_bus_default_pool(bus);
+	weir_pool *pool = open_pool_after(bus, "behind", &front, 1);
+	struct unit_gate gate;
+	pthread_t thread;
+
+	(void)state;
+	unit_gate_init(&gate);
+	unit_subscribe(bus, "a", unit_gate_handler, &gate);
+	publish(producer, unit_topic(bus, "a"), 1);
+	unit_gate_wait(&gate);
+	assert_int_equal(pthread_create(&thread, NULL, run_flush, &runner), 0);
+	usleep(20000);
+	assert_status(WEIR_ETIMEDOUT, weir_pool_close(pool, 1000000, NULL));
+	unit_gate_pass(&gate, 1);
+	pthread_join(thread, NULL);
+	assert_int_equal(runner.sent, WEIR_OK + 1);
+	weir_producer_close(producer);
+	unit_close(bus);
+}
+
 static int
 close_from_handler(const weir_event *event, const weir_delivery *delivery, void *context)
 {
@@ -568,6 +604,7 @@ main(void)
 		cmocka_unit_test(test_diamond),
 		cmocka_unit_test(test_wakes_those_behind),
 		cmocka_unit_test(test_close_ends_subscriptions),
+		cmocka_unit_test(test_close_while_another_flushes),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_close_with_a_stuck_handler),
 		cmocka_unit_test(test_open_without_memory),
