@@ -285,11 +285,12 @@ wi_bus_close(weir_bus *bus, uint64_t deadline, weir_close_report *report)
 
 /* All, or one; they are not destroyed before let_pools(). How many. */
 static uint32_t
-hold_pools(weir_bus *bus, struct wi_pool *only, struct wi_pool **ret_pools)
+hold_pools(weir_bus *bus, struct wi_pool *only, struct wi_pool **ret_pools, uint32_t *ret_serial)
 {
 	uint32_t count = 0;
 
 	pthread_mutex_lock(&bus->control);
+	*ret_serial = bus->pool_serial;
 	for (uint32_t i = 0; i < bus->pool_count; i++) {
 		struct wi_pool *pool = bus->pools[i];
 
@@ -302,23 +303,33 @@ hold_pools(weir_bus *bus, struct wi_pool *only, struct wi_pool **ret_pools)
 	return count;
 }
 
-static void
+/* How many were ever opened. */
+static uint32_t
 let_pools(weir_bus *bus, struct wi_pool *const *pools, uint32_t count)
 {
+	uint32_t serial;
+
 	pthread_mutex_lock(&bus->control);
 	for (uint32_t i = 0; i < count; i++)
 		pools[i]->users--;
+	serial = bus->pool_serial;
 	pthread_mutex_unlock(&bus->control);
+	return serial;
 }
 
 weir_status
 wi_bus_flush(weir_bus *bus, struct wi_pool *pool, uint64_t deadline)
 {
 	struct wi_pool *pools[WI_CURSOR_COUNT_MAX];
-	uint32_t count = hold_pools(bus, pool, pools);
-	bool done = wi_drain(pools, count, deadline);
+	uint32_t count, serial, opened;
+	bool done;
 
-	let_pools(bus, pools, count);
+	/* Again if one was opened meanwhile: what it has seen since is in the books, too. */
+	do {
+		count = hold_pools(bus, pool, pools, &serial);
+		done = wi_drain(pools, count, deadline);
+		opened = let_pools(bus, pools, count) - serial;
+	} while (done && !pool && opened);
 	return done ? WEIR_OK : WEIR_ETIMEDOUT;
 }
 
