@@ -216,7 +216,7 @@ WEIR_API const char *weir_topic_name(const weir_bus *bus, weir_topic topic);   /
 /*
  * In this version a bus has its default pool. What belongs to further pools is named here so that
  * programs need not change, and is answered with WEIR_EINVAL: WEIR_ORDER_KEY, WEIR_BEHIND_SKIP,
- * WEIR_WAIT_YIELD and _POLL, WEIR_MANUAL, `after`, and the quarantine of subscriptions.
+ * WEIR_WAIT_YIELD and _POLL, WEIR_MANUAL and `after`.
  */
 
 typedef enum weir_order {
@@ -287,7 +287,8 @@ typedef struct weir_subscription_options {
 	weir_pool *pool;             /* default: the bus's default pool */
 	uint32_t flags;
 	int32_t priority;            /* within its pool: higher first; equal: in order of subscribing */
-	uint32_t quarantine_failure_count;  /* failures since it last succeeded, on any thread; 0: never */
+	/* Failures since it last succeeded, on any thread; 0: never; the most that counts is (1 << 24) - 1. */
+	uint32_t quarantine_failure_count;
 	uint64_t quarantine_ns;      /* then one trial event, a batch of its own; default 1 s */
 	/* After a batch that reached this handler and before the pool's cursor passes it: what is
 	 * behind (`after`, flush, close) sees a batch only when this has returned. Not 0: a failed
@@ -441,7 +442,8 @@ typedef struct weir_subscription_counts {
 	size_t size;
 	uint64_t due, ok, failed, running;
 	uint64_t skipped_quarantine, skipped_paused, skipped_unsubscribed;
-	uint64_t failed_batches, quarantines;
+	uint64_t failed_batches;
+	uint64_t quarantines;           /* periods begun: the first, and one more for each trial that failed */
 	weir_subscription_state state;
 	int32_t  failure_code[8];       /* the first codes that it returned, and how often; */
 	uint64_t failure_count[8];      /*   the last slot holds all others */

@@ -57,24 +57,10 @@ owe_batch_end(struct wi_dispatcher *dispatcher, struct wi_tally *tally)
 {
 	if (tally->owed)
 		return;
+	tally->ok_before = tally->ok;
 	tally->owed_next = dispatcher->owed;
 	dispatcher->owed = tally;
 	wi_store_release(&tally->owed, 1u);     /* E7: while `in` still names the subscription */
-}
-
-/* The state is not plain. False: not to be called. */
-static __attribute__((noinline)) bool
-admit(struct wi_dispatcher *dispatcher, struct wi_tally *tally, uint32_t state)
-{
-	if (state & (WI_SUBSCRIPTION_ENDING | WI_SUBSCRIPTION_PAUSED)) {
-		wi_add_own(&tally->due, 1);
-		wi_add_own(state & WI_SUBSCRIPTION_ENDING ? &tally->skipped_unsubscribed
-		                                          : &tally->skipped_paused, 1);
-		return false;
-	}
-	if (state & WI_SUBSCRIPTION_BATCHED)
-		owe_batch_end(dispatcher, tally);
-	return true;
 }
 
 static WI_COLD void
@@ -83,27 +69,137 @@ abort_reservations(struct wi_dispatcher *dispatcher)
 	weir_abort(&dispatcher->producer->hot);
 }
 
-static inline __attribute__((always_inline)) void
-deliver(struct wi_dispatcher *dispatcher, struct wi_subscription *subscription, const weir_event *event)
+static WI_COLD void
+note_failure(struct wi_subscription *subscription, struct wi_tally *tally, int code, bool trial)
 {
-	struct wi_tally *tally = (void *)((char *)subscription + dispatcher->tally_offset);
-	uint32_t state;
+	wi_tally_failed(tally, code);
+	if (wi_subscription_failed(subscription, trial))
+		wi_add_own(&tally->quarantines, 1);
+}
+
+static inline __attribute__((always_inline)) int
+call(struct wi_dispatcher *dispatcher, struct wi_subscription *subscription, struct wi_tally *tally,
+     const weir_event *event, bool trial)
+{
 	int code;
 
-	wi_store_release(&dispatcher->in, subscription);        /* E7 */
-	wi_fence_local();
-	state = wi_subscription_state(subscription);
-	if (WI_UNLIKELY(state) && !admit(dispatcher, tally, state))
-		return;
 	wi_count_own(&tally->due);
 	dispatcher->delivery.subscription.id = subscription->id;
 	code = subscription->handler(event, &dispatcher->delivery, subscription->context);
 	if (WI_LIKELY(code == 0))
 		wi_count_own(&tally->ok);
 	else
-		wi_tally_failed(tally, code);
+		note_failure(subscription, tally, code, trial);
 	if (WI_UNLIKELY(wi_load_relaxed(&dispatcher->producer_tail->open.state)))
 		abort_reservations(dispatcher);
+	return code;
+}
+
+/* A handler with a batch_end has succeeded when it did for an event, and batch_end for the batch. */
+static WI_COLD void
+call_batch_end(struct wi_dispatcher *dispatcher, struct wi_tally *tally, bool trial)
+{
+	struct wi_subscription *subscription = tally->subscription;
+	int code;
+
+	wi_store_release(&dispatcher->in, subscription);                    /* E7 */
+	dispatcher->delivery.subscription.id = subscription->id;
+	code = subscription->batch_end(&dispatcher->delivery, subscription->context);
+	if (code != 0) {
+		wi_tally_failed_batch(tally, code);
+		if (wi_subscription_failed(subscription, trial))
+			wi_add_own(&tally->quarantines, 1);
+	} else if (tally->ok != tally->ok_before) {
+		wi_subscription_succeeded(subscription, trial);
+	}
+	if (wi_load_relaxed(&dispatcher->producer_tail->open.state))
+		abort_reservations(dispatcher);
+	wi_store_release(&tally->owed, 0u);     /* E7 */
+}
+
+static WI_COLD void
+end_batches(struct wi_dispatcher *dispatcher)
+{
+	while (dispatcher->owed) {
+		struct wi_tally *tally = dispatcher->owed;
+
+		dispatcher->owed = tally->owed_next;
+		call_batch_end(dispatcher, tally, false);
+	}
+}
+
+/* The trial of a quarantined handler: one event, which is a batch of its own. */
+static WI_COLD void
+make_trial(struct wi_dispatcher *dispatcher, struct wi_tally *tally, const weir_event *event)
+{
+	struct wi_subscription *subscription = tally->subscription;
+	bool batched = subscription->batch_end != NULL;
+	int code;
+
+	if (batched) {
+		tally->ok_before = tally->ok;
+		wi_store_release(&tally->owed, 1u);     /* E7 */
+	}
+	code = call(dispatcher, subscription, tally, event, true);
+	if (batched)
+		call_batch_end(dispatcher, tally, code == 0);
+	else if (code == 0)
+		wi_subscription_succeeded(subscription, true);
+}
+
+/* It is skipped, or gets its trial: not beside a batch of the time before, whose batch_end is owed. */
+static __attribute__((noinline)) void
+deliver_quarantined(struct wi_dispatcher *dispatcher, struct wi_tally *tally, const weir_event *event)
+{
+	struct wi_subscription *subscription = tally->subscription;
+
+	if (WI_UNLIKELY(dispatcher->now >= wi_load_relaxed(&subscription->quarantine_until)) &&
+	    !tally->owed && wi_subscription_try(subscription, dispatcher->now)) {
+		make_trial(dispatcher, tally, event);
+		return;
+	}
+	wi_count_own(&tally->due);
+	wi_count_own(&tally->skipped_quarantine);
+}
+
+/* The state is not plain. */
+static __attribute__((noinline)) void
+deliver_by_state(struct wi_dispatcher *dispatcher, struct wi_tally *tally, const weir_event *event,
+                 uint32_t state)
+{
+	struct wi_subscription *subscription = tally->subscription;
+	int code;
+
+	if (state & (WI_SUBSCRIPTION_ENDING | WI_SUBSCRIPTION_PAUSED)) {
+		wi_add_own(&tally->due, 1);
+		wi_add_own(state & WI_SUBSCRIPTION_ENDING ? &tally->skipped_unsubscribed
+		                                          : &tally->skipped_paused, 1);
+		return;
+	}
+	if (state & WI_SUBSCRIPTION_QUARANTINED) {
+		deliver_quarantined(dispatcher, tally, event);
+		return;
+	}
+	if (state & WI_SUBSCRIPTION_BATCHED)
+		owe_batch_end(dispatcher, tally);
+	code = call(dispatcher, subscription, tally, event, false);
+	if (code == 0 && state & WI_SUBSCRIPTION_STREAK && !(state & WI_SUBSCRIPTION_BATCHED))
+		wi_subscription_succeeded(subscription, false);
+}
+
+static inline __attribute__((always_inline)) void
+deliver(struct wi_dispatcher *dispatcher, struct wi_subscription *subscription, const weir_event *event)
+{
+	struct wi_tally *tally = (void *)((char *)subscription + dispatcher->tally_offset);
+	uint32_t state;
+
+	wi_store_release(&dispatcher->in, subscription);        /* E7 */
+	wi_fence_local();
+	state = wi_subscription_state(subscription);
+	if (WI_UNLIKELY(state))
+		deliver_by_state(dispatcher, tally, event, state);
+	else
+		call(dispatcher, subscription, tally, event, false);
 }
 
 /* Several subscriptions, none, or an event that only some are due. */
@@ -133,26 +229,6 @@ change_flags(struct wi_dispatcher *dispatcher, const weir_event *event)
 	dispatcher->flags = trace ? UINT32_MAX : event->topic_flags >> WEIR_HOPS_SHIFT_;
 	dispatcher->overhead = (uint32_t)wi_record_overhead(event->topic_flags);
 	wi_publish_inherit(dispatcher->producer, weir_event_hops(event) + 1, trace);
-}
-
-static WI_COLD void
-end_batches(struct wi_dispatcher *dispatcher)
-{
-	while (dispatcher->owed) {
-		struct wi_tally *tally = dispatcher->owed;
-		struct wi_subscription *subscription = tally->subscription;
-		int code;
-
-		dispatcher->owed = tally->owed_next;
-		wi_store_release(&dispatcher->in, subscription);                    /* E7 */
-		dispatcher->delivery.subscription.id = subscription->id;
-		code = subscription->batch_end(&dispatcher->delivery, subscription->context);
-		if (code != 0)
-			wi_tally_failed_batch(tally, code);
-		if (wi_load_relaxed(&dispatcher->producer_tail->open.state))
-			abort_reservations(dispatcher);
-		wi_store_release(&tally->owed, 0u);     /* E7 */
-	}
 }
 
 /* -- a batch ---------------------------------------------------------------- */

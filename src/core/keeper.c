@@ -99,10 +99,13 @@ show_subscription(struct wi_counters *counters, const struct wi_subscription *su
 	entry->state = sum.state;
 	entry->priority = subscription->priority;
 	entry->due = sum.due, entry->ok = sum.ok, entry->failed = sum.failed;
-	entry->running = sum.due - sum.ok - sum.failed - sum.skipped_paused - sum.skipped_unsubscribed;
+	entry->running = sum.due - sum.ok - sum.failed - sum.skipped_quarantine - sum.skipped_paused -
+	                 sum.skipped_unsubscribed;
+	entry->skipped_quarantine = sum.skipped_quarantine;
 	entry->skipped_paused = sum.skipped_paused;
 	entry->skipped_unsubscribed = sum.skipped_unsubscribed;
 	entry->failed_batches = sum.failed_batches;
+	entry->quarantines = sum.quarantines;
 	memcpy(entry->failure_count, sum.failure_count, sizeof entry->failure_count);
 	memcpy(entry->failure_code, sum.failure_code, sizeof entry->failure_code);
 }

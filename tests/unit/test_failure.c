@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: MIT */
+/* test_failure.c - handlers that fail: quarantine, trials, who else notices. */
+#include "unit.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "core/bus.h"
+
+#define MILLISECOND 1000000ull
+#define LONG        (3600 * UNIT_SECOND)
+
+static void
+nap(uint64_t ns)
+{
+	nanosleep(&(struct timespec){(time_t)(ns / UNIT_SECOND), (long)(ns % UNIT_SECOND)}, NULL);
+}
+
+static int
+sum_of(const weir_subscription_counts *counts, uint64_t due)
+{
+	return counts->due == due && counts->running == 0 &&
+	       due == counts->ok + counts->failed + counts->skipped_quarantine +
+			       counts->skipped_paused + counts->skipped_unsubscribed;
+}
+
+/* -- a handler that does what it is told ------------------------------------ */
+
+struct patient {
+	weir_bus *bus;
+	weir_producer *producer;
+	weir_topic topic;
+	weir_subscription subscription;
+	uint64_t calls, at_once, most_at_once, batch_ends;
+	int code, batch_end_code;
+	uint64_t call_ns;
+};
+
+static int
+handle(const weir_event *event, const weir_delivery *delivery, void *context)
+{
+	struct patient *patient = context;
+	uint64_t inside = __atomic_add_fetch(&patient->at_once, 1, __ATOMIC_SEQ_CST);
+
+	(void)event, (void)delivery;
+	if (inside > unit_load(&patient->most_at_once))
+		__atomic_store_n(&patient->most_at_once, inside, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&patient->calls, 1, __ATOMIC_SEQ_CST);
+	if (patient->call_ns)
+		nap(patient->call_ns);
+	__atomic_fetch_sub(&patient->at_once, 1, __ATOMIC_SEQ_CST);
+	return __atomic_load_n(&patient->code, __ATOMIC_SEQ_CST);
+}
+
+static int
+end_batch(const weir_delivery *delivery, void *context)
+{
+	struct patient *patient = context;
+
+	(void)delivery;
+	patient->batch_ends++;
+	return patient->batch_end_code;
+}
+
+static void
+tell(struct patient *patient, int code)
+{
+	__atomic_store_n(&patient->code, code, __ATOMIC_SEQ_CST);
+}
+
+static void
+admit(struct patient *patient, const char *pattern, uint32_t count, uint64_t ns, bool batched)
+{
+	weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+
+	options.quarantine_failure_count = count;
+	options.quarantine_ns = ns;
+	options.batch_end = batched ? end_batch : NULL;
+	assert_ok(weir_subscribe(patient->bus, pattern, handle, patient, &options,
+				 &patient->subscription));
+}
+
+static struct patient *
+open_patient(struct patient *patient, uint32_t dispatchers, uint32_t count, uint64_t ns, bool batched)
+{
+	weir_pool_options pool = WEIR_POOL_OPTIONS_INIT;
+
+	pool.dispatcher_count = dispatchers;
+	*patient = (struct patient){.bus = unit_open(NULL, &pool)};
+	patient->producer = unit_producer(patient->bus);
+	patient->topic = unit_topic(patient->bus, "a.b");
+	admit(patient, "a.b", count, ns, batched);
+	return patient;
+}
+
+static void
+close_patient(struct patient *patient)
+{
+	weir_producer_close(patient->producer);
+	unit_close(patient->bus);
+}
+
+static void
+publish(struct patient *patient, uint32_t count)
+{
+	while (count--)
+		assert_ok(weir_publish_wait(patient->producer, patient->topic, NULL, &count,
+					    sizeof count, UNIT_PATIENCE));
+}
+
+/* One at a time, each a batch. */
+static void
+publish_each(struct patient *patient, uint32_t count)
+{
+	while (count--) {
+		publish(patient, 1);
+		assert_ok(weir_bus_flush(patient->bus, UNIT_PATIENCE));
+	}
+}
+
+static weir_subscription_counts
+counts_of(struct patient *patient)
+{
+	return unit_subscription_counts(patient->bus, patient->subscription);
+}
+
+/* -- the word, without threads ---------------------------------------------- */
+
+static void
+test_word(void **state)
+{
+	weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+	struct wi_subscription *subscription = wi_subscription_create(NULL, 7, 1);
+	uint32_t before;
+
+	(void)state;
+	options.quarantine_failure_count = 2;
+	options.quarantine_ns = UINT64_MAX;
+	assert_true(wi_subscription_init(subscription, "a", handle, NULL, &options, 1));
+	wi_subscription_start(subscription, 0);
+	assert_false(wi_subscription_failed(subscription, false));
+	assert_int_equal(wi_subscription_state(subscription), WI_SUBSCRIPTION_FAILURE);
+	wi_subscription_succeeded(subscription, false);
+	assert_int_equal(wi_subscription_state(subscription), 0);
+	assert_false(wi_subscription_failed(subscription, false));
+	assert_true(wi_subscription_failed(subscription, false));
+	/* Calls that were under way decide nothing any more. */
+	assert_false(wi_subscription_failed(subscription, false));
+	wi_subscription_succeeded(subscription, false);
+	assert_true(wi_subscription_state(subscription) & WI_SUBSCRIPTION_QUARANTINED);
+	assert_false(wi_subscription_state(subscription) & WI_SUBSCRIPTION_TRIAL);
+	assert_int_equal(subscription->quarantine_until, UINT64_MAX);
+	assert_false(wi_subscription_try(subscription, UINT64_MAX - 1));
+	assert_true(wi_subscription_try(subscription, UINT64_MAX));
+	assert_false(wi_subscription_try(subscription, UINT64_MAX));
+	assert_true(wi_subscription_failed(subscription, true));
+	assert_true(wi_subscription_try(subscription, UINT64_MAX));
+	/* What else the word says stays. */
+	assert_true(wi_subscription_mark(subscription, subscription->id, WI_SUBSCRIPTION_PAUSED, 0,
+					 &before));
+	wi_subscription_succeeded(subscription, true);
+	assert_int_equal(wi_subscription_state(subscription), WI_SUBSCRIPTION_PAUSED);
+	assert_int_equal(subscription->word >> 32, subscription->id >> 32);
+	assert_false(wi_subscription_try(subscription, UINT64_MAX));
+	wi_subscription_destroy(subscription);
+}
+
+/* The streak ends at its greatest and does not run into the other bits. */
+static void
+test_word_is_full(void **state)
+{
+	weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+	struct wi_subscription *subscription = wi_subscription_create(NULL, 7, 1);
+
+	(void)state;
+	options.quarantine_failure_count = UINT32_MAX;
+	assert_true(wi_subscription_init(subscription, "a", handle, NULL, &options, 1));
+	wi_subscription_start(subscription, WEIR_SUBSCRIPTION_REPLAYED);
+	subscription->word += (WI_SUBSCRIPTION_STREAK_MAX - 2) * (uint64_t)WI_SUBSCRIPTION_FAILURE;
+	assert_false(wi_subscription_failed(subscription, false));
+	assert_true(wi_subscription_failed(subscription, false));
+	assert_false(wi_subscription_failed(subscription, false));
+	assert_int_equal(subscription->word >> 32, subscription->id >> 32);
+	assert_int_equal(wi_subscription_state(subscription),
+			 WI_SUBSCRIPTION_STREAK | WI_SUBSCRIPTION_QUARANTINED |
+				 WI_SUBSCRIPTION_REPLAYED);
+	wi_subscription_destroy(subscription);
+}
+
+/* -- quarantine ------------------------------------------------------------- */
+
+static void
+test_never(void **state)
+{
+	struct patient p;
+	weir_subscription_counts counts;
+
+	(void)state;
+	open_patient(&p, 1, 0, 1, false);
+	p.code = 5;
+	publish_each(&p, 100);
+	counts = counts_of(&p);
+	assert_int_equal(p.calls, 100);
+	assert_int_equal(counts.failed, 100);
+	assert_int_equal(counts.quarantines, 0);
+	assert_int_equal(counts.state, WEIR_SUBSCRIPTION_ACTIVE);
+	close_patient(&p);
+}
+
+static void
+test_quarantine(void **state)
+{
+	struct patient p;
+	weir_subscription_counts counts;
+	uint64_t others = 0;
+
+	(void)state;
+	open_patient(&p, 1, 3, LONG, false);
+	unit_subscribe(p.bus, "a.b", unit_count, &others);
+	p.code = 5;
+	publish_each(&p, 2);
+	assert_int_equal(counts_of(&p).state, WEIR_SUBSCRIPTION_ACTIVE);
+	publish_each(&p, 1);
+	counts = counts_of(&p);
+	assert_int_equal(counts.state, WEIR_SUBSCRIPTION_QUARANTINED);
+	assert_int_equal(counts.quarantines, 1);
+	tell(&p, 0);
+	publish(&p, 100);
+	assert_ok(weir_bus_flush(p.bus, UNIT_PATIENCE));
+	counts = counts_of(&p);
+	assert_int_equal(p.calls, 3);
+	assert_int_equal(others, 103);
+	assert_int_equal(counts.failed, 3);
+	assert_int_equal(counts.failure_code[0], 5);
+	assert_int_equal(counts.failure_count[0], 3);
+	assert_int_equal(counts.skipped_quarantine, 100);
+	assert_true(sum_of(&counts, 103));
+	close_patient(&p);
+}
+
+/* The limit is reached in the middle of a batch. */
+static void
+test_within_a_batch(void **state)
+{
+	struct patient p;
+	weir_subscription_counts counts;
+	struct unit_gate gate;
+
+	(void)state;
+	open_patient(&p, 1, 3, LONG, false);
+	unit_gate_init(&gate);
+	unit_subscribe(p.bus, "gate", unit_gate_handler, &gate);
+	p.code = -1;
+	assert_ok(weir_publish(p.producer, unit_topic(p.bus, "gate"), NULL, 0));
+	unit_gate_wait(&gate);
+	publish(&p, 50);
+	unit_gate_pass(&gate, 1);
+	assert_ok(weir_bus_flush(p.bus, UNIT_PATIENCE));
+	counts = counts_of(&p);
+	assert_int_equal(counts.failed, 3);
+	assert_int_equal(counts.skipped_quarantine, 47);
+	close_patient(&p);
+}
+
+static void
+test_success_ends_the_streak(void **state)
+{
+	struct patient p;
+	weir_subscription_counts counts;
+
+	(void)state;
+	open_patient(&p, 1, 3, LONG, false);
+	for (int i = 0; i < 10; i++) {
+		tell(&p, 1);
+		publish_each(&p, 2);
+		tell(&p, 0);
+		publish_each(&p, 1);
+	}
+	counts = counts_of(&p);
+	assert_int_equal(counts.failed, 20);
+	assert_int_equal(counts.ok, 10);
+	assert_int_equal(counts.quarantines, 0);
+	assert_int_equal(counts.state, WEIR_SUBSCRIPTION_ACTIVE);
+	close_patient(&p);
+}
+
+/* Waits until a trial has been made. */
+static void
+publish_until_called(struct patient *patient, uint64_t calls)
+{
+	uint64_t end = unit_now() + UNIT_PATIENCE;
+
+	while (unit_load(&patient->calls) < calls) {
+		assert_true(unit_now() < end);
+		publish_each(patient, 1);
+		nap(MILLISECOND / 2);
+	}
+}
+
+static void
+test_trial(void **state)
+{
+	uint64_t period = 30 * MILLISECOND, began;
+	struct patient p;
+	weir_subscription_counts counts;
+
+	(void)state;
+	open_patient(&p, 1, 2, period, false);
+	p.code = 1;
+	publish_each(&p, 2);
+	for (uint64_t trial = 1; trial <= 3; trial++) {
+		began = unit_now();
+		publish_until_called(&p, 2 + trial);
+		/* The period began before `began`, by what publish_each() took. */
+		assert_true(unit_now() - began > period / 2);
+		publish_each(&p, 3);
+		assert_int_equal(unit_load(&p.calls), 2 + trial);
+		assert_int_equal(counts_of(&p).quarantines, 1 + trial);
+	}
+	tell(&p, 0);
+	publish_until_called(&p, 6);
+	counts = counts_of(&p);
+	assert_int_equal(counts.state, WEIR_SUBSCRIPTION_ACTIVE);
+	assert_int_equal(counts.ok, 1);
+	publish_each(&p, 10);
+	assert_int_equal(unit_load(&p.calls), 16);
+	/* A new streak begins with nothing. */
+	tell(&p, 1);
+	publish_each(&p, 1);
+	assert_int_equal(counts_of(&p).state, WEIR_SUBSCRIPTION_ACTIVE);
+	publish_each(&p, 1);
+	counts = counts_of(&p);
+	assert_int_equal(counts.state, WEIR_SUBSCRIPTION_QUARANTINED);
+	assert_int_equal(counts.quarantines, 5);
+	assert_true(sum_of(&counts, counts.ok + counts.failed + counts.skipped_quarantine));
+	close_patient(&p);
+}
+
+static void
+test_pause_and_end(void **state)
+{
+	struct patient p;
+	weir_subscription_counts counts;
+
+	(void)state;
+	open_patient(&p, 1, 1, LONG, false);
+	p.code = 1;
+	publish_each(&p, 2);
+	assert_ok(weir_subscription_pause(p.bus, p.subscription, 1));
+	assert_int_equal(counts_of(&p).state, WEIR_SUBSCRIPTION_PAUSED);
+	publish_each(&p, 4);
+	assert_ok(weir_subscription_pause(p.bus, p.subscription, 0));
+	assert_int_equal(counts_of(&p).state, WEIR_SUBSCRIPTION_QUARANTINED);
+	publish_each(&p, 1);
+	counts = counts_of(&p);
+	assert_int_equal(counts.skipped_quarantine, 2);
+	assert_int_equal(counts.skipped_paused, 4);
+	assert_ok(weir_unsubscribe_wait(p.bus, p.subscription, UNIT_PATIENCE));
+	/* Its place is used again: nothing of the quarantine is left. */
+	admit(&p, "a.b", 2, LONG, false);
+	publish_each(&p, 1);
+	counts = counts_of(&p);
+	assert_int_equal(counts.failed, 1);
+	assert_int_equal(counts.quarantines, 0);
+	assert_int_equal(counts.state, WEIR_SUBSCRIPTION_ACTIVE);
+	close_patient(&p);
+}
+
+/* -- with a batch_end ------------------------------------------------------- */
+
+/* What it says decides: a handler that is content does not end the streak. */
+static void
+test_failed_batches(void **state)
+{
+	struct patient p;
+	weir_subscription_counts counts;
+
+	(void)state;
+	open_patient(&p, 1, 3, 20 * MILLISECOND, true);
+	p.batch_end_code = 9;
+	publish_each(&p, 3);
+	counts = counts_of(&p);
+	assert_int_equal(counts.ok, 3);
+	assert_int_equal(counts.failed_batches, 3);
+	assert_int_equal(counts.state, WEIR_SUBSCRIPTION_QUARANTINED);
+	/* The trial is a batch of its own, and fails as one. */
+	publish_until_called(&p, 4);
+	counts = counts_of(&p);
+	assert_int_equal(p.batch_ends, 4);
+	assert_int_equal(counts.failed_batches, 4);
+	assert_int_equal(counts.quarantines, 2);
+	p.batch_end_code = 0;
+	publish_until_called(&p, 5);
+	assert_int_equal(counts_of(&p).state, WEIR_SUBSCRIPTION_ACTIVE);
+	publish_each(&p, 5);
+	assert_int_equal(p.batch_ends, 10);
+	assert_int_equal(counts_of(&p).failed_batches, 4);
+	close_patient(&p);
+}
+
+/* And a batch_end that is content does not make up for a handler that never was. */
+static void
+test_content_batch_end(void **state)
+{
+	struct patient p;
+
+	(void)state;
+	open_patient(&p, 1, 3, LONG, true);
+	p.code = 1;
+	publish_each(&p, 2);
+	tell(&p, 0);
+	publish_each(&p, 1);
+	tell(&p, 1);
+	publish_each(&p, 2);
+	assert_int_equal(counts_of(&p).state, WEIR_SUBSCRIPTION_ACTIVE);
+	publish_each(&p, 1);
+	assert_int_equal(counts_of(&p).state, WEIR_SUBSCRIPTION_QUARANTINED);
+	assert_int_equal(p.batch_ends, 6);
+	close_patient(&p);
+}
+
+/* -- two dispatchers -------------------------------------------------------- */
+
+/* Failures on either thread count, and there is one trial at a time. */
+static void
+test_two_dispatchers(void **state)
+{
+	enum { ROUNDS = 400 };
+	struct patient p;
+	weir_subscription_counts counts;
+	weir_producer *other;
+	uint64_t due = 0;
+
+	(void)state;
+	open_patient(&p, 2, 4, 2 * MILLISECOND, false);
+	other = unit_producer(p.bus);
+	p.code = 3;
+	while (counts_of(&p).state != WEIR_SUBSCRIPTION_QUARANTINED) {
+		publish(&p, 1);
+		assert_ok(weir_publish_wait(other, p.topic, NULL, &due, sizeof due, UNIT_PATIENCE));
+		due += 2;
+		assert_ok(weir_bus_flush(p.bus, UNIT_PATIENCE));
+		assert_true(due <= 4);
+	}
+	__atomic_store_n(&p.most_at_once, 0, __ATOMIC_SEQ_CST);
+	p.call_ns = MILLISECOND / 5;
+	for (int round = 0; round < ROUNDS; round++) {
+		publish(&p, 5);
+		for (int i = 0; i < 5; i++)
+			assert_ok(weir_publish_wait(other, p.topic, NULL, &due, sizeof due,
+						    UNIT_PATIENCE));
+		due += 10;
+		nap(MILLISECOND / 5);
+	}
+	assert_ok(weir_bus_flush(p.bus, UNIT_PATIENCE));
+	counts = counts_of(&p);
+	assert_true(sum_of(&counts, due));
+	assert_int_equal(p.most_at_once, 1);
+	assert_true(counts.quarantines > 2);
+	assert_int_equal(counts.failed, p.calls);
+	/* 4 that began it, perhaps one more that was under way; then each trial began one. */
+	assert_true(counts.failed - counts.quarantines >= 3 && counts.failed - counts.quarantines <= 4);
+	tell(&p, 0);
+	publish_until_called(&p, p.calls + 1);
+	assert_int_equal(counts_of(&p).state, WEIR_SUBSCRIPTION_ACTIVE);
+	weir_producer_close(other);
+	close_patient(&p);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_word),
+		cmocka_unit_test(test_word_is_full),
+		cmocka_unit_test(test_never),
+		cmocka_unit_test(test_quarantine),
+		cmocka_unit_test(test_within_a_batch),
+		cmocka_unit_test(test_success_ends_the_streak),
+		cmocka_unit_test(test_trial),
+		cmocka_unit_test(test_pause_and_end),
+		cmocka_unit_test(test_failed_batches),
+		cmocka_unit_test(test_content_batch_end),
+		cmocka_unit_test(test_two_dispatchers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
