@@ -147,19 +147,31 @@ make_trial(struct wi_dispatcher *dispatcher, struct wi_tally *tally, const weir_
 		wi_subscription_succeeded(subscription, true);
 }
 
-/* It is skipped, or gets its trial: not beside a batch of the time before, whose batch_end is owed. */
-static __attribute__((noinline)) void
+/* Quarantined, and its time is not over: inline, since there may be many of them. */
+static inline __attribute__((always_inline)) bool
+skip_quarantined(const struct wi_dispatcher *dispatcher, const struct wi_subscription *subscription,
+                 struct wi_tally *tally, uint32_t state)
+{
+	const uint32_t skipped = WI_SUBSCRIPTION_QUARANTINED | WI_SUBSCRIPTION_PAUSED | WI_SUBSCRIPTION_ENDING;
+
+	if ((state & skipped) != WI_SUBSCRIPTION_QUARANTINED ||
+	    dispatcher->now >= wi_load_relaxed(&subscription->quarantine_until))
+		return false;
+	wi_count_own(&tally->due);
+	wi_count_own(&tally->skipped_quarantine);
+	return true;
+}
+
+/* The time is over. No trial beside a batch of the time before, whose batch_end is owed. */
+static WI_COLD void
 deliver_quarantined(struct wi_dispatcher *dispatcher, struct wi_tally *tally, const weir_event *event)
 {
-	struct wi_subscription *subscription = tally->subscription;
-
-	if (WI_UNLIKELY(dispatcher->now >= wi_load_relaxed(&subscription->quarantine_until)) &&
-	    !tally->owed && wi_subscription_try(subscription, dispatcher->now)) {
+	if (!tally->owed && wi_subscription_try(tally->subscription, dispatcher->now)) {
 		make_trial(dispatcher, tally, event);
 		return;
 	}
-	wi_count_own(&tally->due);
-	wi_count_own(&tally->skipped_quarantine);
+	wi_add_own(&tally->due, 1);
+	wi_add_own(&tally->skipped_quarantine, 1);
 }
 
 /* The state is not plain. */
@@ -196,10 +208,10 @@ deliver(struct wi_dispatcher *dispatcher, struct wi_subscription *subscription, 
 	wi_store_release(&dispatcher->in, subscription);        /* E7 */
 	wi_fence_local();
 	state = wi_subscription_state(subscription);
-	if (WI_UNLIKELY(state))
-		deliver_by_state(dispatcher, tally, event, state);
-	else
+	if (WI_LIKELY(state == 0))
 		call(dispatcher, subscription, tally, event, false);
+	else if (!skip_quarantined(dispatcher, subscription, tally, state))
+		deliver_by_state(dispatcher, tally, event, state);
 }
 
 /* Several subscriptions, none, or an event that only some are due. */

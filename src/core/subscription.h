@@ -50,12 +50,12 @@ struct wi_subscription;
 
 struct wi_tally {
 	WI_ALIGNED uint64_t due;
-	uint64_t ok, failed, skipped_paused, skipped_unsubscribed, failed_batches;
+	uint64_t ok, failed, skipped_quarantine, skipped_paused, skipped_unsubscribed;
+	uint64_t failed_batches, quarantines;
 	struct wi_subscription *subscription;
 	struct wi_tally *owed_next;
 	uint64_t boundary;                 /* where the dispatcher was when the handler began to leave */
 	uint32_t owed;                     /* a batch_end is owed: it may still run (E7) */
-	uint64_t skipped_quarantine, quarantines;
 	uint64_t ok_before;                /* this batch: did the handler succeed in it? */
 	WI_ALIGNED uint64_t failure_count[WI_FAILURE_CODE_COUNT];
 	int32_t failure_code[WI_FAILURE_CODE_COUNT];
