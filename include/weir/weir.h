@@ -479,6 +479,11 @@ WEIR_API void weir_bus_each_subscription(weir_bus *bus,
  * stands for. Published from a part of the dispatcher's ring that is kept for it, at the latest
  * when the batch ends (so flush covers it), whatever the hop limit, weir_bus_enable and close say.
  * Failures of its own handlers are counted and go no further.
+ *
+ * One event for each subscription that failed in a batch, about its last failure, with that event's
+ * trace and one hop more. A failed batch alone has topic 0 and no payload. An eighth of
+ * the ring is kept, at most a 64th of it copied. Should even that have no room, the event counts as
+ * refused_full of the dispatcher's producer, and `count` goes on to the subscription's next.
  */
 typedef struct weir_failure {
 	uint32_t size;             /* of this struct: the payload's copy starts there */

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/fence.h"
+#include "core/failure.h"
 #include "core/publish.h"
 #include "core/record.h"
 
@@ -69,14 +70,6 @@ abort_reservations(struct wi_dispatcher *dispatcher)
 	weir_abort(&dispatcher->producer->hot);
 }
 
-static WI_COLD void
-note_failure(struct wi_subscription *subscription, struct wi_tally *tally, int code, bool trial)
-{
-	wi_tally_failed(tally, code);
-	if (wi_subscription_failed(subscription, trial))
-		wi_add_own(&tally->quarantines, 1);
-}
-
 static inline __attribute__((always_inline)) int
 call(struct wi_dispatcher *dispatcher, struct wi_subscription *subscription, struct wi_tally *tally,
      const weir_event *event, bool trial)
@@ -89,7 +82,7 @@ call(struct wi_dispatcher *dispatcher, struct wi_subscription *subscription, str
 	if (WI_LIKELY(code == 0))
 		wi_count_own(&tally->ok);
 	else
-		note_failure(subscription, tally, code, trial);
+		wi_failure_of_call(dispatcher, tally, event, code, trial);
 	if (WI_UNLIKELY(wi_load_relaxed(&dispatcher->producer_tail->open.state)))
 		abort_reservations(dispatcher);
 	return code;
@@ -105,13 +98,10 @@ call_batch_end(struct wi_dispatcher *dispatcher, struct wi_tally *tally, bool tr
 	wi_store_release(&dispatcher->in, subscription);                    /* E7 */
 	dispatcher->delivery.subscription.id = subscription->id;
 	code = subscription->batch_end(&dispatcher->delivery, subscription->context);
-	if (code != 0) {
-		wi_tally_failed_batch(tally, code);
-		if (wi_subscription_failed(subscription, trial))
-			wi_add_own(&tally->quarantines, 1);
-	} else if (tally->ok != tally->ok_before) {
+	if (code != 0)
+		wi_failure_of_batch(dispatcher, tally, code, trial);
+	else if (tally->ok != tally->ok_before)
 		wi_subscription_succeeded(subscription, trial);
-	}
 	if (wi_load_relaxed(&dispatcher->producer_tail->open.state))
 		abort_reservations(dispatcher);
 	wi_store_release(&tally->owed, 0u);     /* E7 */
@@ -342,6 +332,8 @@ end_batch(struct wi_dispatcher *dispatcher, struct batch *batch)
 
 	if (WI_UNLIKELY(dispatcher->owed != NULL))
 		end_batches(dispatcher);
+	if (WI_UNLIKELY(dispatcher->gathered != NULL))
+		wi_failure_tell(dispatcher);
 	if (WI_UNLIKELY(dispatcher->flags == UINT32_MAX))
 		wi_publish_inherit(dispatcher->producer, 1, NULL);      /* the trace's event goes */
 	wi_store_release(&dispatcher->in, NULL);                                            /* E7 */
@@ -395,7 +387,7 @@ drain(struct wi_dispatcher *dispatcher, struct wi_lane *lane)
 		walk(dispatcher, &batch, walk_end(dispatcher, &batch, furthest));
 		if (batch.position >= furthest || !batch.left || wi_load_relaxed(&pool->stop))
 			break;
-		if (WI_LIKELY(!dispatcher->owed))
+		if (WI_LIKELY(!dispatcher->owed && !dispatcher->gathered))
 			move_cursor(pool, &batch);
 		if (checked - batch.left >= dispatcher->check_count) {
 			if (time_is_over(dispatcher, began, checked - batch.left))

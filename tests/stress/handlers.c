@@ -17,6 +17,7 @@ static uint64_t handled[SOURCE_MAX];
 /* Each on a line of its own: a dispatcher's. */
 static struct own {
 	_Alignas(128) uint64_t failed, batched, owed, batch_ends, batch_failures;
+	uint64_t failure_events, told;
 	struct source *source;
 } own[DISPATCHER_MAX];
 static __thread uint32_t dispatcher;
@@ -56,12 +57,20 @@ audit(const weir_event *event, const weir_delivery *delivery, void *context)
 	return 0;
 }
 
-/* The bus's own events take numbers of the dispatchers' sequences. */
+/* The bus's own events take numbers of the dispatchers' sequences: all of them tell of failures. */
 static int
 audit_own(const weir_event *event, const weir_delivery *delivery, void *context)
 {
-	(void)event, (void)context;
+	const weir_failure *failure = weir_event_data(event);
+
+	(void)context;
 	count_sequence(&track[delivery->source % SOURCE_MAX], delivery);
+	CHECK(event->size == failure->size + failure->payload_copied, "a failure of %u bytes, %u copied",
+	      event->size, failure->payload_copied);
+	CHECK(failure->count > 0 && failure->source < SOURCE_MAX, "%llu failures of source %u",
+	      (ull)failure->count, failure->source);
+	own[dispatcher].failure_events++;
+	own[dispatcher].told += failure->count;
 	return 0;
 }
 
@@ -181,6 +190,21 @@ handlers_begin(void)
 	CHECK_OK(weir_subscribe(stress.bus, "work.b.*", fail, NULL, &options, &fail_id));
 	options.batch_end = batch_end;
 	CHECK_OK(weir_subscribe(stress.bus, "work.a.*", batch, NULL, &options, &batch_id));
+}
+
+struct failures
+handlers_failures(void)
+{
+	weir_subscription_counts counts = WEIR_SUBSCRIPTION_COUNTS_INIT;
+	struct failures sum = { 0 };
+
+	CHECK_OK(weir_bus_get_counts(stress.bus, NULL, NULL, NULL, &counts));
+	sum.all = counts.failed + counts.failed_batches;
+	for (int i = 0; i < DISPATCHER_MAX; i++) {
+		sum.told += own[i].told;
+		sum.events += own[i].failure_events;
+	}
+	return sum;
 }
 
 uint64_t

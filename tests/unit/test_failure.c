@@ -467,6 +467,379 @@ test_two_dispatchers(void **state)
 	close_patient(&p);
 }
 
+/* -- weir.failed.deliver ---------------------------------------------------- */
+
+enum { HEARD_MAX = 64, PAYLOAD_MAX = 8192 };
+
+/* What a handler of failure events heard; read after a flush. */
+struct heard {
+	uint64_t count, stands_for, calls;
+	struct {
+		weir_failure failure;
+		uint32_t hops;
+		int has_trace, has_key;
+		weir_trace trace;
+		uint64_t time;
+		unsigned char payload[PAYLOAD_MAX];
+	} event[HEARD_MAX];
+	int code;
+};
+
+static int
+hear(const weir_event *event, const weir_delivery *delivery, void *context)
+{
+	struct heard *heard = context;
+	const weir_failure *failure = weir_event_data(event);
+	uint64_t key;
+
+	(void)delivery;
+	heard->calls++;
+	heard->stands_for += failure->count;
+	if (heard->count == HEARD_MAX || event->size != failure->size + failure->payload_copied)
+		return 99;
+	heard->event[heard->count].failure = *failure;
+	heard->event[heard->count].hops = weir_event_hops(event);
+	heard->event[heard->count].has_trace = weir_event_trace(event) != NULL;
+	heard->event[heard->count].has_key = weir_event_key(event, &key);
+	if (weir_event_trace(event))
+		heard->event[heard->count].trace = *weir_event_trace(event);
+	heard->event[heard->count].time = event->time;
+	memcpy(heard->event[heard->count].payload, (const char *)failure + failure->size,
+	       failure->payload_copied);
+	heard->count++;
+	return heard->code;
+}
+
+static struct heard heard;
+
+static weir_subscription
+listen(struct patient *patient)
+{
+	memset(&heard, 0, sizeof heard);
+	return unit_subscribe(patient->bus, "weir.failed.deliver", hear, &heard);
+}
+
+static void
+test_failure_event(void **state)
+{
+	weir_attributes attributes = WEIR_ATTRIBUTES_INIT;
+	weir_trace trace = {.trace_id = {1, 2, 3}, .span_id = {4}, .flags = 1};
+	struct patient p;
+	const weir_failure *failure = &heard.event[1].failure;
+
+	(void)state;
+	open_patient(&p, 1, 0, 0, false);
+	listen(&p);
+	publish_each(&p, 1);
+	tell(&p, 42);
+	publish_each(&p, 1);
+	attributes.flags = WEIR_ATTRIBUTE_KEY;
+	attributes.key = 7;
+	attributes.trace = &trace;
+	attributes.hops = 5;
+	assert_ok(weir_publish_with(p.producer, p.topic, &attributes, "a payload", 9));
+	assert_ok(weir_bus_flush(p.bus, UNIT_PATIENCE));
+	assert_int_equal(heard.count, 2);
+	assert_int_equal(heard.event[0].failure.payload_size, 4);
+	assert_int_equal(heard.event[0].hops, 1);
+	assert_false(heard.event[0].has_trace);
+	assert_int_equal(failure->size, sizeof *failure);
+	assert_int_equal(failure->code, 42);
+	assert_int_equal(failure->subscription, p.subscription.id);
+	assert_int_equal(failure->sequence, 3);
+	assert_int_equal(failure->count, 1);
+	assert_int_equal(failure->topic, p.topic.id);
+	assert_true(failure->source > 0);
+	assert_int_equal(failure->payload_size, 9);
+	assert_int_equal(failure->payload_copied, 9);
+	assert_memory_equal(heard.event[1].payload, "a payload", 9);
+	assert_int_equal(heard.event[1].hops, 6);
+	assert_true(heard.event[1].has_trace);
+	assert_false(heard.event[1].has_key);
+	assert_memory_equal(&heard.event[1].trace, &trace, sizeof trace);
+	assert_true(heard.event[1].time > 0);
+	close_patient(&p);
+}
+
+/* A payload that is too long for a failure is cut, one of the greatest allowed too. */
+static void
+test_payload_is_cut(void **state)
+{
+	static unsigned char payload[65536];
+	struct patient p;
+	uint32_t most;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof payload; i++)
+		payload[i] = (unsigned char)(i * 7);
+	open_patient(&p, 1, 0, 0, false);
+	listen(&p);
+	p.code = -3;
+	most = weir_producer_payload_size_max(p.producer);
+	assert_true(most <= sizeof payload);
+	assert_ok(weir_publish(p.producer, p.topic, payload, most));
+	assert_ok(weir_bus_flush(p.bus, UNIT_PATIENCE));
+	assert_int_equal(heard.count, 1);
+	assert_int_equal(heard.event[0].failure.payload_size, most);
+	assert_int_equal(heard.event[0].failure.payload_copied, 4096);
+	assert_memory_equal(heard.event[0].payload, payload, 4096);
+	close_patient(&p);
+}
+
+/* Many in one batch are one event, with the latest code, number and payload. */
+static void
+test_gathered(void **state)
+{
+	struct patient p;
+	struct unit_gate gate;
+	uint32_t payload;
+
+	(void)state;
+	open_patient(&p, 1, 0, 0, false);
+	listen(&p);
+	unit_gate_init(&gate);
+	unit_subscribe(p.bus, "gate", unit_gate_handler, &gate);
+	p.code = 4;
+	assert_ok(weir_publish(p.producer, unit_topic(p.bus, "gate"), NULL, 0));
+	unit_gate_wait(&gate);
+	publish(&p, 500);
+	unit_gate_pass(&gate, 1);
+	assert_ok(weir_bus_flush(p.bus, UNIT_PATIENCE));
+	assert_int_equal(heard.stands_for, 500);
+	assert_true(heard.count < 50);
+	assert_int_equal(heard.event[heard.count - 1].failure.sequence, 501);
+	memcpy(&payload, heard.event[heard.count - 1].payload, sizeof payload);
+	assert_int_equal(payload, 0);
+	assert_int_equal(counts_of(&p).failed, 500);
+	close_patient(&p);
+}
+
+/* Handlers of failures that fail are counted; neither that nor their batch_end makes an event. */
+static void
+test_no_recursion(void **state)
+{
+	weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+	struct patient p;
+	weir_subscription deaf, batched;
+	uint64_t all = 0;
+
+	(void)state;
+	open_patient(&p, 1, 0, 0, false);
+	deaf = listen(&p);
+	heard.code = 77;
+	options.batch_end = end_batch;
+	options.quarantine_failure_count = 3;
+	assert_ok(weir_subscribe(p.bus, "weir.>", handle, &p, &options, &batched));
+	unit_subscribe(p.bus, ">", unit_count, &all);
+	p.code = p.batch_end_code = 1;
+	publish_each(&p, 5);
+	assert_int_equal(heard.calls, 5);
+	assert_int_equal(heard.stands_for, 5);
+	assert_int_equal(unit_subscription_counts(p.bus, deaf).failed, 5);
+	/* They can be quarantined as any other. */
+	assert_int_equal(unit_subscription_counts(p.bus, batched).state, WEIR_SUBSCRIPTION_QUARANTINED);
+	assert_int_equal(all, 5);
+	assert_int_equal(unit_pool_counts(p.bus).seen, 10);
+	close_patient(&p);
+}
+
+static void
+test_failed_batch_event(void **state)
+{
+	struct patient p;
+
+	(void)state;
+	open_patient(&p, 1, 0, 0, true);
+	listen(&p);
+	p.batch_end_code = 8;
+	publish_each(&p, 3);
+	assert_int_equal(heard.count, 3);
+	assert_int_equal(heard.event[2].failure.code, 8);
+	assert_int_equal(heard.event[2].failure.count, 1);
+	assert_int_equal(heard.event[2].failure.subscription, p.subscription.id);
+	assert_int_equal(heard.event[2].failure.sequence, 3);
+	assert_int_equal(heard.event[2].failure.topic, 0);
+	assert_int_equal(heard.event[2].failure.payload_size, 0);
+	/* Both fail: two failures, one event, that of the handler's event. */
+	tell(&p, 6);
+	publish_each(&p, 1);
+	assert_int_equal(heard.count, 4);
+	assert_int_equal(heard.event[3].failure.code, 8);
+	assert_int_equal(heard.event[3].failure.count, 2);
+	assert_int_equal(heard.event[3].failure.topic, p.topic.id);
+	close_patient(&p);
+}
+
+/* At the hop limit, on a disabled bus, and while the bus closes. */
+static int
+fail_last(const weir_event *event, const weir_delivery *delivery, void *context)
+{
+	uint64_t *last = context;
+
+	*last = weir_event_hops(event);
+	return weir_publish(delivery->producer, weir_event_topic(event), NULL, 0) == WEIR_OK ? 0 : 1;
+}
+
+static void
+test_hop_limit(void **state)
+{
+	struct patient p;
+	uint64_t last = 0;
+
+	(void)state;
+	open_patient(&p, 1, 0, 0, false);
+	listen(&p);
+	unit_subscribe(p.bus, "loop", fail_last, &last);
+	assert_ok(weir_publish(p.producer, unit_topic(p.bus, "loop"), NULL, 0));
+	assert_ok(weir_bus_flush(p.bus, UNIT_PATIENCE));
+	assert_int_equal(last, 16);
+	assert_int_equal(heard.count, 1);
+	assert_int_equal(heard.event[0].hops, 17);
+	close_patient(&p);
+}
+
+static void
+test_disabled(void **state)
+{
+	struct patient p;
+	struct unit_gate gate;
+
+	(void)state;
+	open_patient(&p, 1, 0, 0, false);
+	listen(&p);
+	unit_gate_init(&gate);
+	unit_subscribe(p.bus, "a.b", unit_gate_handler, &gate);
+	p.code = 1;
+	publish(&p, 1);
+	unit_gate_wait(&gate);
+	weir_bus_enable(p.bus, 0);
+	unit_gate_pass(&gate, 1);
+	assert_ok(weir_bus_flush(p.bus, UNIT_PATIENCE));
+	assert_int_equal(heard.count, 1);
+	weir_bus_enable(p.bus, 1);
+	publish(&p, 2);
+	unit_gate_pass(&gate, 2);
+	weir_producer_close(p.producer);
+	assert_ok(weir_bus_close(p.bus, UNIT_PATIENCE, NULL));
+	assert_int_equal(heard.stands_for, 3);
+}
+
+/* A handler fills its ring as far as it can, and fails: the event of that still has room. */
+static int
+fill_and_fail(const weir_event *event, const weir_delivery *delivery, void *context)
+{
+	(void)event;
+	while (weir_publish(delivery->producer, *(weir_topic *)context, NULL, 0) == WEIR_OK)
+		;
+	return 1;
+}
+
+static void
+test_kept_room(void **state)
+{
+	static const uint32_t sizes[] = {4096, 8192, 262144};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		struct patient p = {.bus = unit_open_ring(sizes[i])};
+		weir_topic nobody = unit_topic(p.bus, "nobody");
+		static char payload[300];
+
+		p.producer = unit_producer(p.bus);
+		p.topic = unit_topic(p.bus, "a.b");
+		listen(&p);
+		for (int s = 0; s < 3; s++)
+			unit_subscribe(p.bus, "a.b", fill_and_fail, &nobody);
+		assert_ok(weir_publish(p.producer, p.topic, payload, sizeof payload));
+		assert_ok(weir_bus_flush(p.bus, UNIT_PATIENCE));
+		assert_int_equal(heard.count, 3);
+		assert_int_equal(heard.event[0].failure.payload_copied,
+				 sizes[i] / 64 < 300 ? sizes[i] / 64 : 300);
+		close_patient(&p);
+	}
+}
+
+/* More handlers fail at once than there is room for: refused, counted, and told by the next. */
+static void
+test_no_room_at_all(void **state)
+{
+	enum { HANDLERS = 80 };
+	struct patient p = {.bus = unit_open_ring(4096)};
+	weir_producer_counts counts;
+
+	(void)state;
+	p.producer = unit_producer(p.bus);
+	p.topic = unit_topic(p.bus, "a.b");
+	listen(&p);
+	p.code = 2;
+	for (int s = 0; s < HANDLERS; s++)
+		unit_subscribe(p.bus, "a.b", handle, &p);
+	publish_each(&p, 1);
+	counts = unit_all_producer_counts(p.bus);
+	assert_true(counts.refused_full > 0);
+	assert_int_equal(heard.stands_for, HANDLERS - counts.refused_full);
+	assert_int_equal(unit_all_subscription_counts(p.bus).failed, HANDLERS);
+	unit_assert_balanced(p.bus);
+	close_patient(&p);
+}
+
+static void
+test_carried_on(void **state)
+{
+	struct patient p;
+
+	(void)state;
+	open_patient(&p, 1, 0, 0, false);
+	listen(&p);
+	p.code = 2;
+	publish_each(&p, 1);
+	assert_int_equal(heard.stands_for, 1);
+	/* As if there had been no room four times. */
+	wi_registry_get(&p.bus->registry, (uint32_t)p.subscription.id)->tally[0].untold = 4;
+	publish_each(&p, 1);
+	assert_int_equal(heard.stands_for, 6);
+	assert_int_equal(heard.event[1].failure.count, 5);
+	close_patient(&p);
+}
+
+static int
+sum_told(const weir_event *event, const weir_delivery *delivery, void *context)
+{
+	const weir_failure *failure = weir_event_data(event);
+
+	(void)delivery;
+	__atomic_fetch_add((uint64_t *)context, failure->count, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+/* Every failure is told exactly once, whoever handled it. */
+static void
+test_all_are_told(void **state)
+{
+	struct patient p;
+	weir_producer *other;
+	weir_subscription_counts counts;
+	uint64_t told = 0;
+
+	(void)state;
+	open_patient(&p, 2, 0, 0, false);
+	other = unit_producer(p.bus);
+	unit_subscribe(p.bus, "weir.>", sum_told, &told);
+	p.code = 1;
+	for (uint32_t i = 0; i < 20000; i++) {
+		publish(&p, 1);
+		assert_ok(weir_publish_wait(other, p.topic, NULL, &i, sizeof i, UNIT_PATIENCE));
+		if (i % 1000 == 0)
+			nap(MILLISECOND);
+	}
+	assert_ok(weir_bus_flush(p.bus, UNIT_PATIENCE));
+	counts = counts_of(&p);
+	assert_int_equal(counts.failed, 40000);
+	assert_int_equal(told, 40000);
+	weir_producer_close(other);
+	close_patient(&p);
+}
+
 int
 main(void)
 {
@@ -482,6 +855,17 @@ main(void)
 		cmocka_unit_test(test_failed_batches),
 		cmocka_unit_test(test_content_batch_end),
 		cmocka_unit_test(test_two_dispatchers),
+		cmocka_unit_test(test_failure_event),
+		cmocka_unit_test(test_payload_is_cut),
+		cmocka_unit_test(test_gathered),
+		cmocka_unit_test(test_no_recursion),
+		cmocka_unit_test(test_failed_batch_event),
+		cmocka_unit_test(test_hop_limit),
+		cmocka_unit_test(test_disabled),
+		cmocka_unit_test(test_kept_room),
+		cmocka_unit_test(test_no_room_at_all),
+		cmocka_unit_test(test_carried_on),
+		cmocka_unit_test(test_all_are_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
