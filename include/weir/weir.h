@@ -266,7 +266,9 @@ struct weir_pool_options {
 	uint32_t after_count;        /*   them. Only pools that exist can be named, so there is no cycle. */
 	uint32_t batch_count_max;    /* events before batch_end runs and the ring is let go; default 1024 */
 	uint64_t batch_ns_max;       /* the same in time; default 1 ms */
-	uint64_t stuck_after_ns;     /* a call longer than this is reported; default 1 s */
+	/* A call longer than this is told once in the log ("WEIR-STUCK") and counted, late by up to half
+	 * of it, at most 0.2 s, at least 10 ms; one that ends before that may go unseen. Default 1 s. */
+	uint64_t stuck_after_ns;
 	void (*thread_begin)(void *context, uint32_t dispatcher);
 	void (*thread_end)(void *context, uint32_t dispatcher);
 	void *thread_context;

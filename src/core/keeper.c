@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/futex.h"
 #include "base/thread.h"
+#include "core/stuck.h"
 
 #define BUSY_NS (100 * WI_MILLISECOND)
 #define IDLE_NS WI_SECOND
@@ -31,6 +32,7 @@ show_pool(weir_bus *bus)
 	entry->seen = sum.seen, entry->routed = sum.routed, entry->unrouted = sum.unrouted;
 	entry->batches = sum.batches, entry->parks = sum.parks, entry->wakes = sum.wakes;
 	entry->late_wakes = sum.late_wakes, entry->steals = sum.steals;
+	entry->stuck = sum.stuck;
 	entry->dispatcher_count = pool->dispatcher_count;
 	entry->wait = pool->wait;
 }
@@ -165,7 +167,8 @@ static void *
 run(void *argument)
 {
 	weir_bus *bus = argument;
-	uint64_t shown = 0, period = BUSY_NS, retry = RETRY_NS;
+	uint64_t shown = 0, looked = 0, period = BUSY_NS, retry = RETRY_NS;
+	uint64_t look = wi_stuck_period(bus->pool);
 
 	wi_thread_name("weir:keeper");
 	while (!wi_load_acquire(&bus->keeper_stop)) {
@@ -173,6 +176,10 @@ run(void *argument)
 		bool more = wi_reclaimer_step(&bus->reclaimer);
 		uint64_t now = wi_clock_monotonic();
 
+		if (now - looked >= look) {
+			wi_stuck_look(bus->pool, &bus->control, now);
+			looked = now;
+		}
 		if (now - shown >= period) {
 			period = is_active(bus) ? BUSY_NS : IDLE_NS;
 			check_tick(bus);
@@ -180,7 +187,7 @@ run(void *argument)
 			shown = now;
 		}
 		retry = more ? WI_MIN(retry * 2, RETRY_MAX_NS) : RETRY_NS;
-		wi_futex_wait(&bus->keeper_work, work, WI_FUTEX_ALL, more ? retry : period);
+		wi_futex_wait(&bus->keeper_work, work, WI_FUTEX_ALL, more ? retry : WI_MIN(period, look));
 		if (wi_load_relaxed(&bus->keeper_work) != work)
 			retry = RETRY_NS;
 	}

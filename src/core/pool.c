@@ -77,6 +77,7 @@ take_options(struct wi_pool *pool, const weir_pool_options *options)
 	pool->batch_count_max = options->batch_count_max ? options->batch_count_max : 1024;
 	pool->batch_ns_max = options->batch_ns_max ? options->batch_ns_max : WI_MILLISECOND;
 	pool->spin_ns = options->spin_ns ? options->spin_ns : 20 * WI_MICROSECOND;
+	pool->stuck_after_ns = options->stuck_after_ns ? options->stuck_after_ns : WI_SECOND;
 	pool->wait = options->wait;
 	pool->thread_begin = options->thread_begin;
 	pool->thread_end = options->thread_end;
@@ -226,6 +227,7 @@ wi_pool_sum(const struct wi_pool *pool, weir_pool_counts *sum)
 		sum->wakes += wi_load_relaxed(&dispatcher->wakes);
 		sum->late_wakes += wi_load_relaxed(&dispatcher->late_wakes);
 		sum->steals += wi_load_relaxed(&dispatcher->steals);
+		sum->stuck += wi_load_relaxed(&dispatcher->watch.stuck);
 	}
 	sum->seen += wi_pool_seen(pool);
 }

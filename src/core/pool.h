@@ -20,6 +20,20 @@ enum { WI_DISPATCHER_COUNT_MAX = 256 };
 
 struct wi_pool;
 
+/* A call as it is seen from outside: see stuck.h. */
+struct wi_call {
+	const struct wi_subscription *in;       /* NULL: none */
+	uint64_t boundary, count;
+};
+
+struct wi_watch {
+	struct wi_call call;            /* at the last look, */
+	uint64_t looked;                /*   which was then */
+	uint64_t lasted;                /* at least */
+	bool told;
+	uint64_t stuck;                 /* calls that were told */
+};
+
 struct wi_dispatcher {
 	/* The slot. */
 	WI_ALIGNED struct wi_subscription *in;  /* being called, or called last in this batch; NULL between batches */
@@ -55,6 +69,8 @@ struct wi_dispatcher {
 	WI_ALIGNED uint64_t routed;
 	uint64_t unrouted, batches, parks, wakes, late_wakes, steals;
 
+	WI_ALIGNED struct wi_watch watch;       /* the keeper's */
+
 	WI_ALIGNED pthread_t thread;
 	uint32_t thread_id;             /* the kernel's */
 	bool started;
@@ -72,6 +88,7 @@ struct wi_pool {
 	uint32_t batch_count_max;
 	uint64_t batch_ns_max;
 	uint64_t spin_ns, sleep_ns;
+	uint64_t stuck_after_ns;
 	weir_wait wait;
 	uint32_t hop_count_max;
 	unsigned cpus_allowed;          /* processors' worth of time the process has */

@@ -2,8 +2,10 @@
 /* test_failure.c - handlers that fail: quarantine, trials, who else notices. */
 #include "unit.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/bus.h"
 
@@ -840,6 +842,173 @@ test_all_are_told(void **state)
 	close_patient(&p);
 }
 
+/* -- stuck ------------------------------------------------------------------ */
+
+struct log {
+	uint64_t count;
+	int level;
+	char id[32], text[512];
+};
+
+static void
+take_log(void *context, int level, const char *id, const char *text)
+{
+	struct log *log = context;
+
+	log->level = level;
+	snprintf(log->id, sizeof log->id, "%s", id);
+	snprintf(log->text, sizeof log->text, "%s", text);
+	__atomic_fetch_add(&log->count, 1, __ATOMIC_SEQ_CST);
+}
+
+static struct unit_gate stuck_gate;
+static uint64_t stuck_thread;
+
+static int
+get_stuck(const weir_event *event, const weir_delivery *delivery, void *context)
+{
+	__atomic_store_n(&stuck_thread, (uint64_t)gettid(), __ATOMIC_SEQ_CST);
+	return unit_gate_handler(event, delivery, context);
+}
+
+static void
+open_watched(struct patient *patient, struct log *log, uint32_t dispatchers, uint64_t stuck_after)
+{
+	weir_bus_options options = WEIR_BUS_OPTIONS_INIT;
+	weir_pool_options pool = WEIR_POOL_OPTIONS_INIT;
+
+	memset(log, 0, sizeof *log);
+	options.log = take_log;
+	options.log_context = log;
+	pool.name = "watched";
+	pool.dispatcher_count = dispatchers;
+	pool.stuck_after_ns = stuck_after;
+	*patient = (struct patient){.bus = unit_open(&options, &pool)};
+	patient->producer = unit_producer(patient->bus);
+	patient->topic = unit_topic(patient->bus, "a.b");
+	unit_gate_init(&stuck_gate);
+}
+
+static void
+wait_for_stuck(struct patient *patient, const struct log *log, uint64_t count)
+{
+	char thread[32];
+
+	unit_wait_for(&log->count, count);
+	assert_int_equal(unit_pool_counts(patient->bus).stuck, count);
+	assert_int_equal(log->level, 4);
+	assert_string_equal(log->id, "WEIR-STUCK");
+	snprintf(thread, sizeof thread, "thread %u:", (unsigned)unit_load(&stuck_thread));
+	assert_non_null(strstr(log->text, "pool watched, dispatcher "));
+	assert_non_null(strstr(log->text, thread));
+	assert_non_null(strstr(log->text, "\"sleepy\" (pattern \"a.*\")"));
+}
+
+static int
+wait_at_end(const weir_delivery *delivery, void *context)
+{
+	(void)context;
+	return get_stuck(NULL, delivery, &stuck_gate);
+}
+
+static void
+subscribe_sleepy(struct patient *patient, bool at_end)
+{
+	weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+
+	options.name = "sleepy";
+	options.batch_end = at_end ? wait_at_end : NULL;
+	assert_ok(weir_subscribe(patient->bus, "a.*", at_end ? unit_count : get_stuck,
+				 at_end ? (void *)&patient->calls : &stuck_gate, &options,
+				 &patient->subscription));
+}
+
+static void
+test_stuck(void **state)
+{
+	struct patient p;
+	struct log log;
+
+	(void)state;
+	open_watched(&p, &log, 1, 20 * MILLISECOND);
+	subscribe_sleepy(&p, false);
+	publish(&p, 2);
+	unit_gate_wait(&stuck_gate);
+	wait_for_stuck(&p, &log, 1);
+	/* Told once. */
+	nap(100 * MILLISECOND);
+	assert_int_equal(unit_load(&log.count), 1);
+	unit_gate_pass(&stuck_gate, 1);
+	unit_gate_wait(&stuck_gate);
+	wait_for_stuck(&p, &log, 2);
+	unit_gate_pass(&stuck_gate, 1);
+	close_patient(&p);
+	assert_int_equal(log.count, 2);
+}
+
+static void
+test_stuck_batch_end(void **state)
+{
+	struct patient p;
+	struct log log;
+
+	(void)state;
+	open_watched(&p, &log, 1, 20 * MILLISECOND);
+	subscribe_sleepy(&p, true);
+	publish(&p, 1);
+	unit_gate_wait(&stuck_gate);
+	wait_for_stuck(&p, &log, 1);
+	unit_gate_pass(&stuck_gate, 1);
+	close_patient(&p);
+}
+
+/* The neighbour goes on; the one that is stuck is named. */
+static void
+test_stuck_beside_another(void **state)
+{
+	struct patient p;
+	struct log log;
+	weir_producer *other;
+	weir_topic free_topic;
+	uint64_t count = 0;
+
+	(void)state;
+	open_watched(&p, &log, 2, 50 * MILLISECOND);
+	subscribe_sleepy(&p, false);
+	free_topic = unit_topic(p.bus, "free");
+	unit_subscribe(p.bus, "free", unit_count, &count);
+	other = unit_producer(p.bus);
+	publish(&p, 1);
+	unit_gate_wait(&stuck_gate);
+	for (uint64_t i = 0; unit_load(&log.count) == 0; i++) {
+		assert_ok(weir_publish_wait(other, free_topic, NULL, &i, sizeof i, UNIT_PATIENCE));
+		nap(MILLISECOND);
+	}
+	wait_for_stuck(&p, &log, 1);
+	unit_wait_for(&count, 10);
+	unit_gate_pass(&stuck_gate, 1);
+	weir_producer_close(other);
+	close_patient(&p);
+}
+
+/* Many calls that are short, each, in one batch that is long. */
+static void
+test_busy_is_not_stuck(void **state)
+{
+	struct patient p;
+	struct log log;
+
+	(void)state;
+	open_watched(&p, &log, 1, 300 * MILLISECOND);
+	p.call_ns = 5 * MILLISECOND;
+	admit(&p, "a.b", 0, 0, false);
+	publish(&p, 120);
+	assert_ok(weir_bus_flush(p.bus, UNIT_PATIENCE));
+	assert_int_equal(unit_pool_counts(p.bus).stuck, 0);
+	assert_int_equal(log.count, 0);
+	close_patient(&p);
+}
+
 int
 main(void)
 {
@@ -866,6 +1035,10 @@ main(void)
 		cmocka_unit_test(test_no_room_at_all),
 		cmocka_unit_test(test_carried_on),
 		cmocka_unit_test(test_all_are_told),
+		cmocka_unit_test(test_stuck),
+		cmocka_unit_test(test_stuck_batch_end),
+		cmocka_unit_test(test_stuck_beside_another),
+		cmocka_unit_test(test_busy_is_not_stuck),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
