@@ -189,12 +189,13 @@ report(uint64_t began)
 	CHECK_OK(weir_bus_get_counts(stress.bus, NULL, NULL, &pools, NULL));
 	printf("%llu events in %.2f s; parks %llu, wakes %llu, steals %llu; refused: full %llu, "
 	       "hops %llu, busy %llu; discarded %llu, aborted %llu; guests %llu, waits %llu, that "
-	       "waited %llu; sources %llu; late wakes 0, lost 0\n",
+	       "waited %llu; sources %llu; quarantines %llu; late wakes 0, lost 0\n",
 	       (ull)pools.seen, (double)(now_ns() - began) / 1e9, (ull)pools.parks,
 	       (ull)pools.wakes, (ull)pools.steals, (ull)producers.refused_full,
 	       (ull)producers.refused_hops, (ull)producers.refused_busy, (ull)producers.discarded,
 	       (ull)producers.aborted, (ull)stress.subscribed, (ull)stress.waits,
-	       (ull)stress.waited, (ull)stress.sources);
+	       (ull)stress.waited, (ull)stress.sources,
+	       (ull)handlers_quarantines());
 	CHECK(s->wait == WEIR_WAIT_SPIN || (pools.parks && pools.wakes), "never parked or woken");
 	CHECK(s->wait != WEIR_WAIT_SPIN || !pools.parks, "parked");
 	CHECK(s->ring_size != 4096 || producers.refused_full, "a small ring was never full");
@@ -202,6 +203,7 @@ report(uint64_t began)
 	      "no refusal");
 	CHECK(s->style != STYLE_IN_PLACE || producers.refused_busy, "never busy");
 	CHECK(!s->toggle || producers.discarded, "nothing discarded");
+	CHECK(handlers_quarantines(), "never quarantined");
 	CHECK(stress.waited, "no unsubscribe_wait had to wait");
 }
 
