@@ -266,8 +266,9 @@ struct weir_pool_options {
 	uint32_t after_count;        /*   them. Only pools that exist can be named, so there is no cycle. */
 	uint32_t batch_count_max;    /* events before batch_end runs and the ring is let go; default 1024 */
 	uint64_t batch_ns_max;       /* the same in time; default 1 ms */
-	/* A call longer than this is told once in the log ("WEIR-STUCK") and counted, late by up to half
-	 * of it, at most 0.2 s, at least 10 ms; one that ends before that may go unseen. Default 1 s. */
+	/* A call longer than this is told once in the log ("WEIR-STUCK") and counted, late by up
+	 * to half of it, at most 0.2 s, at least 10 ms; one that ends before that may go unseen.
+	 * Default 1 s. */
 	uint64_t stuck_after_ns;
 	void (*thread_begin)(void *context, uint32_t dispatcher);
 	void (*thread_end)(void *context, uint32_t dispatcher);
@@ -289,7 +290,8 @@ typedef struct weir_subscription_options {
 	weir_pool *pool;             /* default: the bus's default pool */
 	uint32_t flags;
 	int32_t priority;            /* within its pool: higher first; equal: in order of subscribing */
-	/* Failures since it last succeeded, on any thread; 0: never; the most that counts is (1 << 24) - 1. */
+	/* Failures since it last succeeded, on any thread; 0: never; the most that counts
+	 * is (1 << 24) - 1. */
 	uint32_t quarantine_failure_count;
 	uint64_t quarantine_ns;      /* then one trial event, a batch of its own; default 1 s */
 	/* After a batch that reached this handler and before the pool's cursor passes it: what is
@@ -445,7 +447,7 @@ typedef struct weir_subscription_counts {
 	uint64_t due, ok, failed, running;
 	uint64_t skipped_quarantine, skipped_paused, skipped_unsubscribed;
 	uint64_t failed_batches;
-	uint64_t quarantines;           /* periods begun: the first, and one more for each trial that failed */
+	uint64_t quarantines;           /* periods: one more for each trial that failed */
 	weir_subscription_state state;
 	int32_t  failure_code[8];       /* the first codes that it returned, and how often; */
 	uint64_t failure_count[8];      /*   the last slot holds all others */

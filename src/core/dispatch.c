@@ -88,7 +88,7 @@ call(struct wi_dispatcher *dispatcher, struct wi_subscription *subscription, str
 	return code;
 }
 
-/* A handler with a batch_end has succeeded when it did for an event, and batch_end for the batch. */
+/* With a batch_end, success is that of an event of the batch and of batch_end. */
 static WI_COLD void
 call_batch_end(struct wi_dispatcher *dispatcher, struct wi_tally *tally, bool trial)
 {
@@ -142,7 +142,8 @@ static inline __attribute__((always_inline)) bool
 skip_quarantined(const struct wi_dispatcher *dispatcher, const struct wi_subscription *subscription,
                  struct wi_tally *tally, uint32_t state)
 {
-	const uint32_t skipped = WI_SUBSCRIPTION_QUARANTINED | WI_SUBSCRIPTION_PAUSED | WI_SUBSCRIPTION_ENDING;
+	const uint32_t skipped = WI_SUBSCRIPTION_QUARANTINED | WI_SUBSCRIPTION_PAUSED |
+	                         WI_SUBSCRIPTION_ENDING;
 
 	if ((state & skipped) != WI_SUBSCRIPTION_QUARANTINED ||
 	    dispatcher->now >= wi_load_relaxed(&subscription->quarantine_until))
@@ -154,7 +155,8 @@ skip_quarantined(const struct wi_dispatcher *dispatcher, const struct wi_subscri
 
 /* The time is over. No trial beside a batch of the time before, whose batch_end is owed. */
 static WI_COLD void
-deliver_quarantined(struct wi_dispatcher *dispatcher, struct wi_tally *tally, const weir_event *event)
+deliver_quarantined(struct wi_dispatcher *dispatcher, struct wi_tally *tally,
+                    const weir_event *event)
 {
 	if (!tally->owed && wi_subscription_try(tally->subscription, dispatcher->now)) {
 		make_trial(dispatcher, tally, event);

@@ -31,8 +31,8 @@ count_quarantine(struct wi_tally *tally, bool trial)
 }
 
 void
-wi_failure_of_call(struct wi_dispatcher *dispatcher, struct wi_tally *tally, const weir_event *event,
-                   int code, bool trial)
+wi_failure_of_call(struct wi_dispatcher *dispatcher, struct wi_tally *tally,
+                   const weir_event *event, int code, bool trial)
 {
 	wi_tally_failed(tally, code);
 	count_quarantine(tally, trial);
@@ -69,8 +69,8 @@ tell_one(struct wi_dispatcher *dispatcher, const struct wi_tally *tally)
 	failure.topic = event->topic_flags & WEIR_TOPIC_MASK_;
 	failure.payload_size = event->size;
 	failure.payload_copied = WI_MIN(event->size, copy_max);
-	return wi_publish_failure(producer, weir_event_hops(event) + 1, weir_event_trace(event), &failure,
-	                          event + 1);
+	return wi_publish_failure(producer, weir_event_hops(event) + 1, weir_event_trace(event),
+	                          &failure, event + 1);
 }
 
 void

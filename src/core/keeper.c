@@ -101,8 +101,8 @@ show_subscription(struct wi_counters *counters, const struct wi_subscription *su
 	entry->state = sum.state;
 	entry->priority = subscription->priority;
 	entry->due = sum.due, entry->ok = sum.ok, entry->failed = sum.failed;
-	entry->running = sum.due - sum.ok - sum.failed - sum.skipped_quarantine - sum.skipped_paused -
-	                 sum.skipped_unsubscribed;
+	entry->running = sum.due - sum.ok - sum.failed - sum.skipped_quarantine -
+	                 sum.skipped_paused - sum.skipped_unsubscribed;
 	entry->skipped_quarantine = sum.skipped_quarantine;
 	entry->skipped_paused = sum.skipped_paused;
 	entry->skipped_unsubscribed = sum.skipped_unsubscribed;
@@ -187,7 +187,8 @@ run(void *argument)
 			shown = now;
 		}
 		retry = more ? WI_MIN(retry * 2, RETRY_MAX_NS) : RETRY_NS;
-		wi_futex_wait(&bus->keeper_work, work, WI_FUTEX_ALL, more ? retry : WI_MIN(period, look));
+		wi_futex_wait(&bus->keeper_work, work, WI_FUTEX_ALL,
+		              more ? retry : WI_MIN(period, look));
 		if (wi_load_relaxed(&bus->keeper_work) != work)
 			retry = RETRY_NS;
 	}

@@ -45,7 +45,7 @@ struct wi_dispatcher {
 	struct wi_table *table;         /* the one pinned */
 	struct wi_producer *producer;
 	struct wi_tally *owed;          /* subscriptions whose batch_end is to be called, */
-	struct wi_tally *gathered;      /*   and those with failures to be told, before the cursor moves */
+	struct wi_tally *gathered;      /*   and those with failures to be told */
 	weir_delivery delivery;
 	uint32_t index;                 /* in the pool; its number in leases is index + 1 */
 	const struct weir_tail_ *producer_tail; /* not idle: a handler left reservations open */

@@ -31,7 +31,7 @@ enum { FIRST_POSITION = WI_LINE };
  */
 enum { PRODUCER_OFFSET = 1024 };
 
-/* Of a dispatcher's ring, for failure events: at the least ring some of them, with little payload. */
+/* Of a dispatcher's ring, for failure events: some of them even in the least ring. */
 enum { KEPT_FRACTION = 8 };
 
 weir_status

@@ -333,8 +333,9 @@ weir_status
 wi_publish_failure(struct wi_producer *producer, uint32_t hops, const weir_trace *trace,
                    const weir_failure *failure, const void *data)
 {
+	uint32_t most = WEIR_HOPS_MASK_ >> WEIR_HOPS_SHIFT_;
 	struct entry entry = {
-		.topic_flags = WI_TOPIC_FAILED | WI_MIN(hops, WEIR_HOPS_MASK_ >> WEIR_HOPS_SHIFT_) << WEIR_HOPS_SHIFT_ |
+		.topic_flags = WI_TOPIC_FAILED | WI_MIN(hops, most) << WEIR_HOPS_SHIFT_ |
 		               (trace ? WEIR_TRACE_ : 0),
 		.size = failure->size + failure->payload_copied,
 		.trace = trace,

@@ -31,7 +31,8 @@ look_at(const struct wi_dispatcher *dispatcher)
 	/* A subscription's memory stays: a stale pointer still points to one. */
 	tally = &call.in->tally[dispatcher->index];
 	done = wi_load_acquire(&tally->ok) + wi_load_relaxed(&tally->failed) +
-	       wi_load_relaxed(&tally->skipped_quarantine) + wi_load_relaxed(&tally->skipped_paused) +
+	       wi_load_relaxed(&tally->skipped_quarantine) +
+	       wi_load_relaxed(&tally->skipped_paused) +
 	       wi_load_relaxed(&tally->skipped_unsubscribed);
 	due = wi_load_relaxed(&tally->due);
 	if (due == done && !wi_load_relaxed(&tally->owed))
@@ -55,7 +56,8 @@ tell(const struct wi_dispatcher *dispatcher, pthread_mutex_t *control)
 
 	pthread_mutex_lock(control);
 	snprintf(text, sizeof text,
-	         "pool %s, dispatcher %u, thread %u: a call of \"%.128s\" (pattern \"%.128s\") has not returned for %llu ms",
+	         "pool %s, dispatcher %u, thread %u: a call of \"%.128s\" (pattern \"%.128s\") "
+	         "has not returned for %llu ms",
 	         pool->name, dispatcher->index, wi_load_relaxed(&dispatcher->thread_id),
 	         watch->call.in->name, watch->call.in->pattern,
 	         (unsigned long long)(watch->lasted / WI_MILLISECOND));

@@ -143,7 +143,8 @@ wi_subscription_failed(struct wi_subscription *subscription, bool trial)
 void
 wi_subscription_succeeded(struct wi_subscription *subscription, bool trial)
 {
-	const uint64_t over = WI_SUBSCRIPTION_STREAK | WI_SUBSCRIPTION_QUARANTINED | WI_SUBSCRIPTION_TRIAL;
+	const uint64_t over = WI_SUBSCRIPTION_STREAK | WI_SUBSCRIPTION_QUARANTINED |
+	                      WI_SUBSCRIPTION_TRIAL;
 	uint64_t word = wi_load_relaxed(&subscription->word);
 
 	do {
@@ -158,7 +159,7 @@ wi_subscription_try(struct wi_subscription *subscription, uint64_t now)
 	uint64_t word = wi_load_relaxed(&subscription->word);
 
 	if (now < wi_load_relaxed(&subscription->quarantine_until) ||
-	    (word & (WI_SUBSCRIPTION_QUARANTINED | WI_SUBSCRIPTION_TRIAL)) != WI_SUBSCRIPTION_QUARANTINED ||
+	    !(word & WI_SUBSCRIPTION_QUARANTINED) || word & WI_SUBSCRIPTION_TRIAL ||
 	    !wi_cas(&subscription->word, &word, word | WI_SUBSCRIPTION_TRIAL))
 		return false;
 	/* Another's trial may have come and failed between the looks at the two words. */

@@ -10,7 +10,7 @@
  * each dispatcher's tally is written by that dispatcher alone.
  *
  * Quarantine: the failures since the last success are counted in the state word itself, so a
- * handler that does well has state 0 and pays nothing, and one compare-and-swap both counts and decides:
+ * handler that does well has state 0 and pays nothing, and one compare-and-swap counts and decides:
  *
  *   active --failures--> QUARANTINED|TRIAL --until is stored--> QUARANTINED   (skipped)
  *                              ^                                   | until has passed
@@ -61,7 +61,7 @@ struct wi_tally {
 	int32_t failure_code[WI_FAILURE_CODE_COUNT];
 	/* Failures that no event has told of yet: see failure.h. */
 	uint64_t untold;
-	const weir_event *untold_event;    /* the last one's, in the ring; NULL: a batch_end failed */
+	const weir_event *untold_event;    /* the last one's, in the ring; NULL: of a batch_end */
 	uint64_t untold_sequence;
 	int32_t untold_code;
 	bool gathered;                     /* it is in the dispatcher's list */
@@ -92,7 +92,7 @@ struct wi_subscription {
 	struct wi_pool *pool;
 	uint64_t quarantine_ns;
 	uint32_t quarantine_failure_count;      /* 0: never */
-	bool own;                          /* its pattern begins with "weir.": its failures make no event */
+	bool own;                          /* of "weir." topics: its failures make no event */
 	char *pattern, *name;              /* one allocation, at `pattern` */
 	uint64_t serial;                   /* order of subscribing */
 	uint64_t birth, death;             /* table versions that may name it; see route.h */

@@ -65,8 +65,8 @@ audit_own(const weir_event *event, const weir_delivery *delivery, void *context)
 
 	(void)context;
 	count_sequence(&track[delivery->source % SOURCE_MAX], delivery);
-	CHECK(event->size == failure->size + failure->payload_copied, "a failure of %u bytes, %u copied",
-	      event->size, failure->payload_copied);
+	CHECK(event->size == failure->size + failure->payload_copied,
+	      "a failure of %u bytes, %u copied", event->size, failure->payload_copied);
 	CHECK(failure->count > 0 && failure->source < SOURCE_MAX, "%llu failures of source %u",
 	      (ull)failure->count, failure->source);
 	own[dispatcher].failure_events++;

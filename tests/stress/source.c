@@ -301,8 +301,8 @@ source_end(struct source *source)
 }
 
 /*
- * Failure events are the dispatchers' own: what they committed, and what had no room. Each tells of one
- * failure at least, and only for want of room may one be untold.
+ * Failure events are the dispatchers' own: what they committed, and what had no room. Each tells of
+ * one failure at least, and only for want of room may one be untold.
  */
 static void
 take_failures(weir_producer_counts *theirs, const weir_producer_counts *ours)
@@ -310,13 +310,15 @@ take_failures(weir_producer_counts *theirs, const weir_producer_counts *ours)
 	struct failures failures = handlers_failures();
 	uint64_t refused = theirs->refused_full - ours->refused_full;
 
-	CHECK(theirs->refused_full >= ours->refused_full, "refused_full: ours %llu, the engine's %llu",
-	      (ull)ours->refused_full, (ull)theirs->refused_full);
+	CHECK(theirs->refused_full >= ours->refused_full,
+	      "refused_full: ours %llu, the engine's %llu", (ull)ours->refused_full,
+	      (ull)theirs->refused_full);
 	CHECK(failures.told == failures.all || (failures.told < failures.all && refused),
-	      "failures %llu, told of %llu, no room for %llu", (ull)failures.all, (ull)failures.told,
-	      (ull)refused);
-	CHECK(failures.events + refused <= failures.all, "failures %llu, events %llu, no room for %llu",
-	      (ull)failures.all, (ull)failures.events, (ull)refused);
+	      "failures %llu, told of %llu, no room for %llu", (ull)failures.all,
+	      (ull)failures.told, (ull)refused);
+	CHECK(failures.events + refused <= failures.all,
+	      "failures %llu, events %llu, no room for %llu", (ull)failures.all,
+	      (ull)failures.events, (ull)refused);
 	theirs->committed -= failures.events;
 	theirs->refused_full -= refused;
 	theirs->attempted -= failures.events + refused;

@@ -83,7 +83,8 @@ admit(struct patient *patient, const char *pattern, uint32_t count, uint64_t ns,
 }
 
 static struct patient *
-open_patient(struct patient *patient, uint32_t dispatchers, uint32_t count, uint64_t ns, bool batched)
+open_patient(struct patient *patient, uint32_t dispatchers, uint32_t count, uint64_t ns,
+	     bool batched)
 {
 	weir_pool_options pool = WEIR_POOL_OPTIONS_INIT;
 
@@ -461,7 +462,7 @@ test_two_dispatchers(void **state)
 	assert_true(counts.quarantines > 2);
 	assert_int_equal(counts.failed, p.calls);
 	/* 4 that began it, perhaps one more that was under way; then each trial began one. */
-	assert_true(counts.failed - counts.quarantines >= 3 && counts.failed - counts.quarantines <= 4);
+	assert_in_range(counts.failed - counts.quarantines, 3, 4);
 	tell(&p, 0);
 	publish_until_called(&p, p.calls + 1);
 	assert_int_equal(counts_of(&p).state, WEIR_SUBSCRIPTION_ACTIVE);
@@ -639,7 +640,8 @@ test_no_recursion(void **state)
 	assert_int_equal(heard.stands_for, 5);
 	assert_int_equal(unit_subscription_counts(p.bus, deaf).failed, 5);
 	/* They can be quarantined as any other. */
-	assert_int_equal(unit_subscription_counts(p.bus, batched).state, WEIR_SUBSCRIPTION_QUARANTINED);
+	assert_int_equal(unit_subscription_counts(p.bus, batched).state,
+			 WEIR_SUBSCRIPTION_QUARANTINED);
 	assert_int_equal(all, 5);
 	assert_int_equal(unit_pool_counts(p.bus).seen, 10);
 	close_patient(&p);
@@ -672,14 +674,14 @@ test_failed_batch_event(void **state)
 	close_patient(&p);
 }
 
-/* At the hop limit, on a disabled bus, and while the bus closes. */
+/* At the hop limit; on a disabled bus, and while the bus closes. */
 static int
 fail_last(const weir_event *event, const weir_delivery *delivery, void *context)
 {
 	uint64_t *last = context;
 
 	*last = weir_event_hops(event);
-	return weir_publish(delivery->producer, weir_event_topic(event), NULL, 0) == WEIR_OK ? 0 : 1;
+	return weir_publish(delivery->producer, weir_event_topic(event), NULL, 0) != WEIR_OK;
 }
 
 static void
