@@ -214,8 +214,7 @@ WEIR_API const char *weir_topic_name(const weir_bus *bus, weir_topic topic);   /
 /* -- pools ------------------------------------------------------------------ */
 
 /*
- * Not in this version, and answered with WEIR_EINVAL: WEIR_ORDER_KEY, WEIR_BEHIND_SKIP, WEIR_MANUAL,
- * and the quarantine of subscriptions.
+ * Not in this version, and answered with WEIR_EINVAL: WEIR_ORDER_KEY, WEIR_BEHIND_SKIP and WEIR_MANUAL.
  */
 
 typedef enum weir_order {
@@ -265,7 +264,10 @@ struct weir_pool_options {
 	uint32_t after_count;        /*   them. Only pools that exist can be named, so there is no cycle. */
 	uint32_t batch_count_max;    /* events before batch_end runs and the ring is let go; default 1024 */
 	uint64_t batch_ns_max;       /* the same in time; default 1 ms */
-	uint64_t stuck_after_ns;     /* a call longer than this is reported; default 1 s */
+	/* A call longer than this is told once in the log ("WEIR-STUCK") and counted, late by up
+	 * to half of it, at most 0.2 s, at least 10 ms; one that ends before that may go unseen.
+	 * Default 1 s. */
+	uint64_t stuck_after_ns;
 	void (*thread_begin)(void *context, uint32_t dispatcher);
 	void (*thread_end)(void *context, uint32_t dispatcher);
 	void *thread_context;
@@ -302,7 +304,9 @@ typedef struct weir_subscription_options {
 	weir_pool *pool;             /* default: the bus's default pool */
 	uint32_t flags;
 	int32_t priority;            /* within its pool: higher first; equal: in order of subscribing */
-	uint32_t quarantine_failure_count;  /* failures since it last succeeded, on any thread; 0: never */
+	/* Failures since it last succeeded, on any thread; 0: never; the most that counts
+	 * is (1 << 24) - 1. */
+	uint32_t quarantine_failure_count;
 	uint64_t quarantine_ns;      /* then one trial event, a batch of its own; default 1 s */
 	/* After a batch that reached this handler and before the pool's cursor passes it: what is
 	 * behind (`after`, flush, close) sees a batch only when this has returned. Not 0: a failed
@@ -456,7 +460,8 @@ typedef struct weir_subscription_counts {
 	size_t size;
 	uint64_t due, ok, failed, running;
 	uint64_t skipped_quarantine, skipped_paused, skipped_unsubscribed;
-	uint64_t failed_batches, quarantines;
+	uint64_t failed_batches;
+	uint64_t quarantines;           /* periods: one more for each trial that failed */
 	weir_subscription_state state;
 	int32_t  failure_code[8];       /* the first codes that it returned, and how often; */
 	uint64_t failure_count[8];      /*   the last slot holds all others */
@@ -492,6 +497,11 @@ WEIR_API void weir_bus_each_subscription(weir_bus *bus,
  * stands for. Published from a part of the dispatcher's ring that is kept for it, at the latest
  * when the batch ends (so flush covers it), whatever the hop limit, weir_bus_enable and close say.
  * Failures of its own handlers are counted and go no further.
+ *
+ * One event for each subscription that failed in a batch, about its last failure, with that event's
+ * trace and one hop more. A failed batch alone has topic 0 and no payload. An eighth of
+ * the ring is kept, at most a 64th of it copied. Should even that have no room, the event counts as
+ * refused_full of the dispatcher's producer, and `count` goes on to the subscription's next.
  */
 typedef struct weir_failure {
 	uint32_t size;             /* of this struct: the payload's copy starts there */

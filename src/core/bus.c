@@ -283,9 +283,8 @@ wi_bus_close(weir_bus *bus, uint64_t deadline, weir_close_report *report)
 
 /* -- pools ------------------------------------------------------------------ */
 
-/* All, or one; they are not destroyed before let_pools(). How many. */
-static uint32_t
-hold_pools(weir_bus *bus, struct wi_pool *only, struct wi_pool **ret_pools, uint32_t *ret_serial)
+uint32_t
+wi_bus_hold_pools(weir_bus *bus, struct wi_pool *only, struct wi_pool **ret_pools, uint32_t *ret_serial)
 {
 	uint32_t count = 0;
 
@@ -303,17 +302,20 @@ hold_pools(weir_bus *bus, struct wi_pool *only, struct wi_pool **ret_pools, uint
 	return count;
 }
 
-/* How many were ever opened. */
-static uint32_t
-let_pools(weir_bus *bus, struct wi_pool *const *pools, uint32_t count)
+uint32_t
+wi_bus_let_pools(weir_bus *bus, struct wi_pool *const *pools, uint32_t count)
 {
-	uint32_t serial;
+	struct wi_pool *buried[WI_CURSOR_COUNT_MAX];
+	uint32_t serial, buried_count = 0;
 
 	pthread_mutex_lock(&bus->control);
 	for (uint32_t i = 0; i < count; i++)
-		pools[i]->users--;
+		if (--pools[i]->users == 0 && pools[i]->buried)
+			buried[buried_count++] = pools[i];
 	serial = bus->pool_serial;
 	pthread_mutex_unlock(&bus->control);
+	while (buried_count)
+		wi_pool_destroy(buried[--buried_count]);
 	return serial;
 }
 
@@ -326,9 +328,9 @@ wi_bus_flush(weir_bus *bus, struct wi_pool *pool, uint64_t deadline)
 
 	/* Again if one was opened meanwhile: what it has seen since is in the books, too. */
 	do {
-		count = hold_pools(bus, pool, pools, &serial);
+		count = wi_bus_hold_pools(bus, pool, pools, &serial);
 		done = wi_drain(pools, count, deadline);
-		opened = let_pools(bus, pools, count) - serial;
+		opened = wi_bus_let_pools(bus, pools, count) - serial;
 	} while (done && !pool && opened);
 	return done ? WEIR_OK : WEIR_ETIMEDOUT;
 }
@@ -455,23 +457,23 @@ static void
 bury_pool(weir_bus *bus, struct wi_pool *pool)
 {
 	struct wi_backoff backoff = wi_backoff_until(UINT64_MAX);
-	uint32_t users;
+	bool used;
 
 	wi_store_release(&pool->unread, 1u);
 	while (end_pool_subscriptions(bus, pool)) {
 		wi_keeper_call(bus);
 		wi_backoff_wait(&backoff);
 	}
-	do {
-		pthread_mutex_lock(&bus->control);
-		users = pool->users;
-		if (!users) {
-			remove_pool(bus, pool);
-			unfollow(bus, pool);
-		}
-		pthread_mutex_unlock(&bus->control);
-	} while (users && wi_backoff_wait(&backoff));
-	wi_pool_destroy(pool);
+	pthread_mutex_lock(&bus->control);
+	remove_pool(bus, pool);
+	unfollow(bus, pool);
+	wi_lanes_close_cursor(&bus->lanes, pool->cursor, true);
+	pool->has_cursor = false;
+	pool->buried = 1;
+	used = pool->users;
+	pthread_mutex_unlock(&bus->control);
+	if (!used)
+		wi_pool_destroy(pool);
 }
 
 /* A handler does not return. The keeper goes on burying: keeper.c. */
@@ -550,6 +552,7 @@ sum_pools(weir_bus *bus, weir_pool_counts *sum, uint64_t *ret_through)
 	sum->wakes += bus->pools_gone.wakes;
 	sum->late_wakes += bus->pools_gone.late_wakes;
 	sum->steals += bus->pools_gone.steals;
+	sum->stuck += bus->pools_gone.stuck;
 	*ret_through = through(bus);
 	pthread_mutex_unlock(&bus->control);
 	return (int64_t)(sum->seen - sum->routed - sum->unrouted - sum->skipped_behind);

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/fence.h"
+#include "core/failure.h"
 #include "core/publish.h"
 #include "core/record.h"
 
@@ -57,24 +58,10 @@ owe_batch_end(struct wi_dispatcher *dispatcher, struct wi_tally *tally)
 {
 	if (tally->owed)
 		return;
+	tally->ok_before = tally->ok;
 	tally->owed_next = dispatcher->owed;
 	dispatcher->owed = tally;
 	wi_store_release(&tally->owed, 1u);     /* E7: while `in` still names the subscription */
-}
-
-/* The state is not plain. False: not to be called. */
-static __attribute__((noinline)) bool
-admit(struct wi_dispatcher *dispatcher, struct wi_tally *tally, uint32_t state)
-{
-	if (state & (WI_SUBSCRIPTION_ENDING | WI_SUBSCRIPTION_PAUSED)) {
-		wi_add_own(&tally->due, 1);
-		wi_add_own(state & WI_SUBSCRIPTION_ENDING ? &tally->skipped_unsubscribed
-		                                          : &tally->skipped_paused, 1);
-		return false;
-	}
-	if (state & WI_SUBSCRIPTION_BATCHED)
-		owe_batch_end(dispatcher, tally);
-	return true;
 }
 
 static WI_COLD void
@@ -83,27 +70,140 @@ abort_reservations(struct wi_dispatcher *dispatcher)
 	weir_abort(&dispatcher->producer->hot);
 }
 
-static inline __attribute__((always_inline)) void
-deliver(struct wi_dispatcher *dispatcher, struct wi_subscription *subscription, const weir_event *event)
+static inline __attribute__((always_inline)) int
+call(struct wi_dispatcher *dispatcher, struct wi_subscription *subscription, struct wi_tally *tally,
+     const weir_event *event, bool trial)
 {
-	struct wi_tally *tally = (void *)((char *)subscription + dispatcher->tally_offset);
-	uint32_t state;
 	int code;
 
-	wi_store_release(&dispatcher->in, subscription);        /* E7 */
-	wi_fence_local();
-	state = wi_subscription_state(subscription);
-	if (WI_UNLIKELY(state) && !admit(dispatcher, tally, state))
-		return;
 	wi_count_own(&tally->due);
 	dispatcher->delivery.subscription.id = subscription->id;
 	code = subscription->handler(event, &dispatcher->delivery, subscription->context);
 	if (WI_LIKELY(code == 0))
 		wi_count_own(&tally->ok);
 	else
-		wi_tally_failed(tally, code);
+		wi_failure_of_call(dispatcher, tally, event, code, trial);
 	if (WI_UNLIKELY(wi_load_relaxed(&dispatcher->producer_tail->open.state)))
 		abort_reservations(dispatcher);
+	return code;
+}
+
+/* With a batch_end, success is that of an event of the batch and of batch_end. */
+static WI_COLD void
+call_batch_end(struct wi_dispatcher *dispatcher, struct wi_tally *tally, bool trial)
+{
+	struct wi_subscription *subscription = tally->subscription;
+	int code;
+
+	wi_store_release(&dispatcher->in, subscription);                    /* E7 */
+	dispatcher->delivery.subscription.id = subscription->id;
+	code = subscription->batch_end(&dispatcher->delivery, subscription->context);
+	if (code != 0)
+		wi_failure_of_batch(dispatcher, tally, code, trial);
+	else if (tally->ok != tally->ok_before)
+		wi_subscription_succeeded(subscription, trial);
+	if (wi_load_relaxed(&dispatcher->producer_tail->open.state))
+		abort_reservations(dispatcher);
+	wi_store_release(&tally->owed, 0u);     /* E7 */
+}
+
+static WI_COLD void
+end_batches(struct wi_dispatcher *dispatcher)
+{
+	while (dispatcher->owed) {
+		struct wi_tally *tally = dispatcher->owed;
+
+		dispatcher->owed = tally->owed_next;
+		call_batch_end(dispatcher, tally, false);
+	}
+}
+
+/* The trial of a quarantined handler: one event, which is a batch of its own. */
+static WI_COLD void
+make_trial(struct wi_dispatcher *dispatcher, struct wi_tally *tally, const weir_event *event)
+{
+	struct wi_subscription *subscription = tally->subscription;
+	bool batched = subscription->batch_end != NULL;
+	int code;
+
+	if (batched) {
+		tally->ok_before = tally->ok;
+		wi_store_release(&tally->owed, 1u);     /* E7 */
+	}
+	code = call(dispatcher, subscription, tally, event, true);
+	if (batched)
+		call_batch_end(dispatcher, tally, code == 0);
+	else if (code == 0)
+		wi_subscription_succeeded(subscription, true);
+}
+
+/* Quarantined, and its time is not over: inline, since there may be many of them. */
+static inline __attribute__((always_inline)) bool
+skip_quarantined(const struct wi_dispatcher *dispatcher, const struct wi_subscription *subscription,
+                 struct wi_tally *tally, uint32_t state)
+{
+	const uint32_t skipped = WI_SUBSCRIPTION_QUARANTINED | WI_SUBSCRIPTION_PAUSED |
+	                         WI_SUBSCRIPTION_ENDING;
+
+	if ((state & skipped) != WI_SUBSCRIPTION_QUARANTINED ||
+	    dispatcher->now >= wi_load_relaxed(&subscription->quarantine_until))
+		return false;
+	wi_count_own(&tally->due);
+	wi_count_own(&tally->skipped_quarantine);
+	return true;
+}
+
+/* The time is over. No trial beside a batch of the time before, whose batch_end is owed. */
+static WI_COLD void
+deliver_quarantined(struct wi_dispatcher *dispatcher, struct wi_tally *tally,
+                    const weir_event *event)
+{
+	if (!tally->owed && wi_subscription_try(tally->subscription, dispatcher->now)) {
+		make_trial(dispatcher, tally, event);
+		return;
+	}
+	wi_add_own(&tally->due, 1);
+	wi_add_own(&tally->skipped_quarantine, 1);
+}
+
+/* The state is not plain. */
+static __attribute__((noinline)) void
+deliver_by_state(struct wi_dispatcher *dispatcher, struct wi_tally *tally, const weir_event *event,
+                 uint32_t state)
+{
+	struct wi_subscription *subscription = tally->subscription;
+	int code;
+
+	if (state & (WI_SUBSCRIPTION_ENDING | WI_SUBSCRIPTION_PAUSED)) {
+		wi_add_own(&tally->due, 1);
+		wi_add_own(state & WI_SUBSCRIPTION_ENDING ? &tally->skipped_unsubscribed
+		                                          : &tally->skipped_paused, 1);
+		return;
+	}
+	if (state & WI_SUBSCRIPTION_QUARANTINED) {
+		deliver_quarantined(dispatcher, tally, event);
+		return;
+	}
+	if (state & WI_SUBSCRIPTION_BATCHED)
+		owe_batch_end(dispatcher, tally);
+	code = call(dispatcher, subscription, tally, event, false);
+	if (code == 0 && state & WI_SUBSCRIPTION_STREAK && !(state & WI_SUBSCRIPTION_BATCHED))
+		wi_subscription_succeeded(subscription, false);
+}
+
+static inline __attribute__((always_inline)) void
+deliver(struct wi_dispatcher *dispatcher, struct wi_subscription *subscription, const weir_event *event)
+{
+	struct wi_tally *tally = (void *)((char *)subscription + dispatcher->tally_offset);
+	uint32_t state;
+
+	wi_store_release(&dispatcher->in, subscription);        /* E7 */
+	wi_fence_local();
+	state = wi_subscription_state(subscription);
+	if (WI_LIKELY(state == 0))
+		call(dispatcher, subscription, tally, event, false);
+	else if (!skip_quarantined(dispatcher, subscription, tally, state))
+		deliver_by_state(dispatcher, tally, event, state);
 }
 
 /* Several subscriptions, none, or an event that only some are due. */
@@ -133,26 +233,6 @@ change_flags(struct wi_dispatcher *dispatcher, const weir_event *event)
 	dispatcher->flags = trace ? UINT32_MAX : event->topic_flags >> WEIR_HOPS_SHIFT_;
 	dispatcher->overhead = (uint32_t)wi_record_overhead(event->topic_flags);
 	wi_publish_inherit(dispatcher->producer, weir_event_hops(event) + 1, trace);
-}
-
-static WI_COLD void
-end_batches(struct wi_dispatcher *dispatcher)
-{
-	while (dispatcher->owed) {
-		struct wi_tally *tally = dispatcher->owed;
-		struct wi_subscription *subscription = tally->subscription;
-		int code;
-
-		dispatcher->owed = tally->owed_next;
-		wi_store_release(&dispatcher->in, subscription);                    /* E7 */
-		dispatcher->delivery.subscription.id = subscription->id;
-		code = subscription->batch_end(&dispatcher->delivery, subscription->context);
-		if (code != 0)
-			wi_tally_failed_batch(tally, code);
-		if (wi_load_relaxed(&dispatcher->producer_tail->open.state))
-			abort_reservations(dispatcher);
-		wi_store_release(&tally->owed, 0u);     /* E7 */
-	}
 }
 
 /* -- a batch ---------------------------------------------------------------- */
@@ -262,6 +342,8 @@ end_batch(struct wi_dispatcher *dispatcher, struct batch *batch)
 
 	if (WI_UNLIKELY(dispatcher->owed != NULL))
 		end_batches(dispatcher);
+	if (WI_UNLIKELY(dispatcher->gathered != NULL))
+		wi_failure_tell(dispatcher);
 	if (WI_UNLIKELY(dispatcher->flags == UINT32_MAX))
 		wi_publish_inherit(dispatcher->producer, 1, NULL);      /* the trace's event goes */
 	wi_store_release(&dispatcher->in, NULL);                                            /* E7 */
@@ -315,7 +397,7 @@ drain(struct wi_dispatcher *dispatcher, struct wi_lane *lane)
 		walk(dispatcher, &batch, walk_end(dispatcher, &batch, furthest));
 		if (batch.position >= furthest || !batch.left || wi_load_relaxed(&pool->stop))
 			break;
-		if (WI_LIKELY(!dispatcher->owed))
+		if (WI_LIKELY(!dispatcher->owed && !dispatcher->gathered))
 			move_cursor(pool, &batch);
 		if (checked - batch.left >= dispatcher->check_count) {
 			if (time_is_over(dispatcher, began, checked - batch.left))

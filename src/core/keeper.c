@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/futex.h"
 #include "base/thread.h"
+#include "core/stuck.h"
 
 #define BUSY_NS (100 * WI_MILLISECOND)
 #define IDLE_NS WI_SECOND
@@ -30,6 +31,7 @@ show_pool(weir_bus *bus, const struct wi_pool *pool)
 	entry->seen = sum.seen, entry->routed = sum.routed, entry->unrouted = sum.unrouted;
 	entry->batches = sum.batches, entry->parks = sum.parks, entry->wakes = sum.wakes;
 	entry->late_wakes = sum.late_wakes, entry->steals = sum.steals;
+	entry->stuck = sum.stuck;
 	entry->dispatcher_count = pool->dispatcher_count;
 	entry->wait = pool->wait;
 }
@@ -108,10 +110,13 @@ show_subscription(struct wi_counters *counters, const struct wi_subscription *su
 	entry->state = sum.state;
 	entry->priority = subscription->priority;
 	entry->due = sum.due, entry->ok = sum.ok, entry->failed = sum.failed;
-	entry->running = sum.due - sum.ok - sum.failed - sum.skipped_paused - sum.skipped_unsubscribed;
+	entry->running = sum.due - sum.ok - sum.failed - sum.skipped_quarantine -
+	                 sum.skipped_paused - sum.skipped_unsubscribed;
+	entry->skipped_quarantine = sum.skipped_quarantine;
 	entry->skipped_paused = sum.skipped_paused;
 	entry->skipped_unsubscribed = sum.skipped_unsubscribed;
 	entry->failed_batches = sum.failed_batches;
+	entry->quarantines = sum.quarantines;
 	memcpy(entry->failure_count, sum.failure_count, sizeof entry->failure_count);
 	memcpy(entry->failure_code, sum.failure_code, sizeof entry->failure_code);
 }
@@ -188,11 +193,28 @@ bury_abandoned(weir_bus *bus)
 	pthread_mutex_unlock(&bus->control);
 }
 
+/* How long until the next look. */
+static uint64_t
+look_for_stuck(weir_bus *bus, uint64_t now)
+{
+	struct wi_pool *pools[WI_CURSOR_COUNT_MAX];
+	uint64_t period = UINT64_MAX;
+	uint32_t serial, count = wi_bus_hold_pools(bus, NULL, pools, &serial);
+
+	for (uint32_t i = 0; i < count; i++) {
+		wi_stuck_look(pools[i], &bus->control, now);
+		period = WI_MIN(period, wi_stuck_period(pools[i]));
+	}
+	wi_bus_let_pools(bus, pools, count);
+	return period;
+}
+
 static void *
 run(void *argument)
 {
 	weir_bus *bus = argument;
-	uint64_t shown = 0, period = BUSY_NS, retry = RETRY_NS;
+	uint64_t shown = 0, looked = 0, period = BUSY_NS, retry = RETRY_NS;
+	uint64_t look = 0;
 
 	wi_thread_name("weir:keeper");
 	while (!wi_load_acquire(&bus->keeper_stop)) {
@@ -200,6 +222,10 @@ run(void *argument)
 		bool more = wi_reclaimer_step(&bus->reclaimer);
 		uint64_t now = wi_clock_monotonic();
 
+		if (now - looked >= look) {
+			look = look_for_stuck(bus, now);
+			looked = now;
+		}
 		if (now - shown >= period) {
 			period = is_active(bus) ? BUSY_NS : IDLE_NS;
 			check_tick(bus);
@@ -208,7 +234,8 @@ run(void *argument)
 			shown = now;
 		}
 		retry = more ? WI_MIN(retry * 2, RETRY_MAX_NS) : RETRY_NS;
-		wi_futex_wait(&bus->keeper_work, work, WI_FUTEX_ALL, more ? retry : period);
+		wi_futex_wait(&bus->keeper_work, work, WI_FUTEX_ALL,
+		              more ? retry : WI_MIN(period, look));
 		if (wi_load_relaxed(&bus->keeper_work) != work)
 			retry = RETRY_NS;
 	}

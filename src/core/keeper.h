@@ -4,7 +4,8 @@
  *
  * It sleeps until it has work; ten times a second while events flow and once a second
  * otherwise it writes the counters, and looks whether the tick stands still although dispatchers are
- * awake (all of them in long handlers): then publishers read the clock themselves.
+ * awake (all of them in long handlers): then publishers read the clock themselves. Ten times a
+ * second, more often where a pool asks for it, it looks for calls that do not return (stuck.h).
  */
 #ifndef WI_CORE_KEEPER_H
 #define WI_CORE_KEEPER_H

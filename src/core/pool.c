@@ -78,6 +78,7 @@ take_options(struct wi_pool *pool, const weir_pool_options *options)
 	pool->batch_ns_max = options->batch_ns_max ? options->batch_ns_max : WI_MILLISECOND;
 	pool->sleep_ns = options->sleep_ns ? options->sleep_ns : 100 * WI_MICROSECOND;
 	pool->spin_ns = options->spin_ns ? options->spin_ns : 20 * WI_MICROSECOND;
+	pool->stuck_after_ns = options->stuck_after_ns ? options->stuck_after_ns : WI_SECOND;
 	pool->wait = options->wait;
 	pool->thread_begin = options->thread_begin;
 	pool->thread_end = options->thread_end;
@@ -284,6 +285,7 @@ wi_pool_sum(const struct wi_pool *pool, weir_pool_counts *sum)
 		sum->wakes += wi_load_relaxed(&dispatcher->wakes);
 		sum->late_wakes += wi_load_relaxed(&dispatcher->late_wakes);
 		sum->steals += wi_load_relaxed(&dispatcher->steals);
+		sum->stuck += wi_load_relaxed(&dispatcher->watch.stuck);
 	}
 	sum->seen += seen(pool);
 }

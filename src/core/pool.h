@@ -20,6 +20,20 @@ enum { WI_DISPATCHER_COUNT_MAX = 256 };
 
 struct wi_pool;
 
+/* A call as it is seen from outside: see stuck.h. */
+struct wi_call {
+	const struct wi_subscription *in;       /* NULL: none */
+	uint64_t boundary, count;
+};
+
+struct wi_watch {
+	struct wi_call call;            /* at the last look, */
+	uint64_t looked;                /*   which was then */
+	uint64_t lasted;                /* at least */
+	bool told;
+	uint64_t stuck;                 /* calls that were told */
+};
+
 struct wi_dispatcher {
 	/* The slot. */
 	WI_ALIGNED struct wi_subscription *in;  /* being called, or called last in this batch; NULL between batches */
@@ -30,7 +44,8 @@ struct wi_dispatcher {
 	WI_ALIGNED struct wi_pool *pool;
 	struct wi_table *table;         /* the one pinned */
 	struct wi_producer *producer;
-	struct wi_tally *owed;          /* subscriptions whose batch_end is to be called */
+	struct wi_tally *owed;          /* subscriptions whose batch_end is to be called, */
+	struct wi_tally *gathered;      /*   and those with failures to be told */
 	weir_delivery delivery;
 	uint32_t index;                 /* in the pool; its number in leases is index + 1 */
 	const struct weir_tail_ *producer_tail; /* not idle: a handler left reservations open */
@@ -54,6 +69,8 @@ struct wi_dispatcher {
 	WI_ALIGNED uint64_t routed;
 	uint64_t unrouted, batches, parks, wakes, late_wakes, steals;
 
+	WI_ALIGNED struct wi_watch watch;       /* the keeper's */
+
 	WI_ALIGNED pthread_t thread;
 	uint32_t thread_id;             /* the kernel's */
 	bool started;
@@ -71,6 +88,7 @@ struct wi_pool {
 	uint32_t batch_count_max;
 	uint64_t batch_ns_max;
 	uint64_t spin_ns, sleep_ns;
+	uint64_t stuck_after_ns;
 	weir_wait wait;
 	uint32_t hop_count_max;
 	uint32_t after;                 /* bits: the cursors that it follows instead of the tail */
@@ -93,7 +111,8 @@ struct wi_pool {
 	uint32_t abandoned;             /* closed while a handler did not return */
 	uint32_t unread;                /* no dispatcher reads the routes any more */
 	uint32_t closing;               /* control lock, as the rest: */
-	uint32_t users;                 /* who waits for it without the lock */
+	uint32_t users;                 /* who looks at it without the lock; the last one destroys */
+	uint32_t buried;                /*   what is closed */
 	struct wi_part *retired;        /* parts of its routes that wait for their grace period */
 
 	struct wi_subscription *subscriptions;  /* live ones, newest first; control lock */

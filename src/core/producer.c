@@ -31,6 +31,9 @@ enum { FIRST_POSITION = WI_LINE };
  */
 enum { PRODUCER_OFFSET = 1024 };
 
+/* Of a dispatcher's ring, for failure events: some of them even in the least ring. */
+enum { KEPT_FRACTION = 8 };
+
 weir_status
 wi_lanes_init(struct wi_lanes *lanes, uint32_t user_count_max)
 {
@@ -225,6 +228,7 @@ init_producer(struct wi_producer *producer, struct wi_lanes *lanes, struct wi_la
 		.lanes = lanes,
 		.lane = lane,
 		.wake = lanes->wake,
+		.kept = kind == WI_PRODUCER_DISPATCHER ? lane->ring->size / KEPT_FRACTION : 0,
 		.gate = kind == WI_PRODUCER_DISPATCHER ? lanes->gate & ~(uint32_t)WI_GATE_CLOSED : lanes->gate,
 		.fences = lanes->wake->publisher_fences,
 		.slow = lanes->wake->publisher_fences,

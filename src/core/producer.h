@@ -61,6 +61,7 @@ struct wi_producer {
 	struct wi_ring *orphan_ring;    /* once the bus is gone */
 	struct wi_wake *wake;
 	uint64_t room;                  /* the limit, where every publish takes the slow path */
+	uint64_t kept;                  /* bytes of the ring that only failure events may use */
 	uint32_t gate;
 	uint32_t slowest;               /* the cursor that held the limit last */
 	bool fences;                    /* a copy of wake->publisher_fences, which an orphan outlives */

@@ -133,7 +133,7 @@ weir_wake_(weir_producer *producer)
 static uint64_t
 refresh(struct wi_producer *producer)
 {
-	uint64_t limit = wi_producer_limit(producer);
+	uint64_t limit = wi_producer_limit(producer) - producer->kept;
 
 	if (!producer->slow)
 		wi_store_relaxed(&producer->hot.limit, limit);
@@ -173,6 +173,14 @@ hops_of(const struct wi_producer *producer, const weir_attributes *attributes)
 	return WI_MAX(own, given);
 }
 
+static uint64_t
+time_now(const struct wi_producer *producer)
+{
+	uint64_t time = wi_load_relaxed(producer->hot.clock);
+
+	return time == WEIR_CLOCK_READ_ ? wi_clock_realtime() : time;
+}
+
 /* WEIR_OK and the entry, or the status and the counter of a refusal. */
 static weir_status
 check(struct wi_producer *producer, weir_topic topic, const weir_attributes *attributes,
@@ -205,13 +213,8 @@ check(struct wi_producer *producer, weir_topic topic, const weir_attributes *att
 	}
 	entry->trace = attributes && attributes->trace ? attributes->trace : producer->inherited_trace;
 	entry->topic_flags |= entry->trace ? WEIR_TRACE_ : 0;
-	if (attributes && attributes->flags & WEIR_ATTRIBUTE_TIME) {
-		entry->time = attributes->time;
-	} else {
-		entry->time = wi_load_relaxed(producer->hot.clock);
-		if (entry->time == WEIR_CLOCK_READ_)
-			entry->time = wi_clock_realtime();
-	}
+	entry->time = attributes && attributes->flags & WEIR_ATTRIBUTE_TIME ? attributes->time
+	                                                                    : time_now(producer);
 	entry->need = wi_record_need(size, entry->topic_flags);
 	return WEIR_OK;
 }
@@ -324,6 +327,37 @@ void
 wi_publish_count_full(struct wi_producer *producer)
 {
 	wi_add(&producer->counts.refused_full, 1u);     /* outside, as above */
+}
+
+weir_status
+wi_publish_failure(struct wi_producer *producer, uint32_t hops, const weir_trace *trace,
+                   const weir_failure *failure, const void *data)
+{
+	uint32_t most = WEIR_HOPS_MASK_ >> WEIR_HOPS_SHIFT_;
+	struct entry entry = {
+		.topic_flags = WI_TOPIC_FAILED | WI_MIN(hops, most) << WEIR_HOPS_SHIFT_ |
+		               (trace ? WEIR_TRACE_ : 0),
+		.size = failure->size + failure->payload_copied,
+		.trace = trace,
+	};
+	uint64_t position;
+	unsigned char *payload;
+
+	if (!enter(producer))
+		return weir_refuse_(&producer->hot);
+	if (!inside(producer))
+		return WEIR_EFORKED;
+	entry.time = time_now(producer);
+	entry.need = wi_record_need(entry.size, entry.topic_flags);
+	position = tail_of(producer)->position;
+	/* Up to the cursors themselves, and past the gates: what is shut is the way for others. */
+	if (position + entry.need > wi_producer_limit(producer))
+		return refuse(producer, &producer->counts.refused_full, WEIR_EFULL);
+	payload = (unsigned char *)(write_in_ring(producer, position, &entry) + 1);
+	memcpy(payload, failure, failure->size);
+	if (failure->payload_copied)
+		memcpy(payload + failure->size, data, failure->payload_copied);
+	return show(producer, position + entry.need, 1);
 }
 
 /* -- reserve, trim, commit, abort ------------------------------------------- */

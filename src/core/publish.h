@@ -21,4 +21,11 @@ void wi_publish_count_full(struct wi_producer *producer);
  */
 void wi_publish_inherit(struct wi_producer *producer, uint32_t hops, const weir_trace *trace);
 
+/*
+ * A "weir.failed.deliver" event: `failure`, then as much of `data` as it says, whatever gates
+ * and hops say, also in the part of the ring that is kept. WEIR_EFULL: not even there, counted.
+ */
+weir_status wi_publish_failure(struct wi_producer *producer, uint32_t hops, const weir_trace *trace,
+                               const weir_failure *failure, const void *data);
+
 #endif

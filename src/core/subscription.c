@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 
 struct wi_subscription *
@@ -59,6 +60,11 @@ wi_subscription_init(struct wi_subscription *subscription, const char *pattern,
 	subscription->context = context;
 	subscription->batch_end = options->batch_end;
 	subscription->released = options->released;
+	subscription->quarantine_failure_count =
+		WI_MIN(options->quarantine_failure_count, WI_SUBSCRIPTION_STREAK_MAX);
+	subscription->quarantine_ns = options->quarantine_ns ? options->quarantine_ns : WI_SECOND;
+	subscription->quarantine_until = 0;
+	subscription->own = strncmp(pattern, "weir.", 5) == 0;
 	subscription->priority = options->priority;
 	subscription->serial = serial;
 	subscription->topic = 0;
@@ -100,6 +106,67 @@ wi_subscription_mark(struct wi_subscription *subscription, uint64_t id, uint32_t
 		*ret_before = (uint32_t)word;
 	} while (!wi_cas(&subscription->word, &word, (word & ~(uint64_t)clear) | set));
 	return true;
+}
+
+/* Failures in a row up to this word. */
+static uint32_t
+streak_of(uint64_t word)
+{
+	return (uint32_t)word / WI_SUBSCRIPTION_FAILURE;
+}
+
+bool
+wi_subscription_failed(struct wi_subscription *subscription, bool trial)
+{
+	uint64_t word = wi_load_relaxed(&subscription->word), next;
+	bool begins;
+
+	if (!subscription->quarantine_failure_count)
+		return false;
+	do {
+		next = word;
+		if (streak_of(word) < WI_SUBSCRIPTION_STREAK_MAX)
+			next += WI_SUBSCRIPTION_FAILURE;
+		begins = trial || (!(word & WI_SUBSCRIPTION_QUARANTINED) &&
+		                   streak_of(next) >= subscription->quarantine_failure_count);
+		if (begins)
+			next |= WI_SUBSCRIPTION_QUARANTINED | WI_SUBSCRIPTION_TRIAL;
+	} while (!wi_cas(&subscription->word, &word, next));
+	if (begins) {
+		wi_store_relaxed(&subscription->quarantine_until,
+		                 wi_clock_deadline(subscription->quarantine_ns));
+		wi_and(&subscription->word, ~(uint64_t)WI_SUBSCRIPTION_TRIAL);
+	}
+	return begins;
+}
+
+void
+wi_subscription_succeeded(struct wi_subscription *subscription, bool trial)
+{
+	const uint64_t over = WI_SUBSCRIPTION_STREAK | WI_SUBSCRIPTION_QUARANTINED |
+	                      WI_SUBSCRIPTION_TRIAL;
+	uint64_t word = wi_load_relaxed(&subscription->word);
+
+	do {
+		if (word & WI_SUBSCRIPTION_QUARANTINED && !trial)
+			return;
+	} while (!wi_cas(&subscription->word, &word, word & ~over));
+}
+
+bool
+wi_subscription_try(struct wi_subscription *subscription, uint64_t now)
+{
+	uint64_t word = wi_load_relaxed(&subscription->word);
+
+	if (now < wi_load_relaxed(&subscription->quarantine_until) ||
+	    !(word & WI_SUBSCRIPTION_QUARANTINED) || word & WI_SUBSCRIPTION_TRIAL ||
+	    !wi_cas(&subscription->word, &word, word | WI_SUBSCRIPTION_TRIAL))
+		return false;
+	/* Another's trial may have come and failed between the looks at the two words. */
+	if (now >= wi_load_relaxed(&subscription->quarantine_until))
+		return true;
+	wi_and(&subscription->word, ~(uint64_t)WI_SUBSCRIPTION_TRIAL);
+	return false;
 }
 
 void
@@ -173,9 +240,11 @@ wi_subscription_sum(const struct wi_subscription *subscription, weir_subscriptio
 		/* Outcomes before `due`: a reader may lag, but never sees more done than was due. */
 		one.ok = wi_load_acquire(&tally->ok);
 		one.failed = wi_load_acquire(&tally->failed);
+		one.skipped_quarantine = wi_load_acquire(&tally->skipped_quarantine);
 		one.skipped_paused = wi_load_acquire(&tally->skipped_paused);
 		one.skipped_unsubscribed = wi_load_acquire(&tally->skipped_unsubscribed);
 		one.failed_batches = wi_load_relaxed(&tally->failed_batches);
+		one.quarantines = wi_load_relaxed(&tally->quarantines);
 		one.due = wi_load_relaxed(&tally->due);
 		for (int c = 0; c < WI_FAILURE_CODE_COUNT; c++) {
 			one.failure_count[c] = wi_load_relaxed(&tally->failure_count[c]);
@@ -183,7 +252,8 @@ wi_subscription_sum(const struct wi_subscription *subscription, weir_subscriptio
 		}
 		wi_subscription_counts_add(sum, &one);
 	}
-	sum->state = state & WI_SUBSCRIPTION_ENDING   ? WEIR_SUBSCRIPTION_ENDING
-	             : state & WI_SUBSCRIPTION_PAUSED ? WEIR_SUBSCRIPTION_PAUSED
-	                                              : WEIR_SUBSCRIPTION_ACTIVE;
+	sum->state = state & WI_SUBSCRIPTION_ENDING        ? WEIR_SUBSCRIPTION_ENDING
+	             : state & WI_SUBSCRIPTION_PAUSED      ? WEIR_SUBSCRIPTION_PAUSED
+	             : state & WI_SUBSCRIPTION_QUARANTINED ? WEIR_SUBSCRIPTION_QUARANTINED
+	                                                   : WEIR_SUBSCRIPTION_ACTIVE;
 }

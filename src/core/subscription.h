@@ -8,6 +8,16 @@
  *
  * Lines: the first is read for every call and written when the state changes;
  * each dispatcher's tally is written by that dispatcher alone.
+ *
+ * Quarantine: the failures since the last success are counted in the state word itself, so a
+ * handler that does well has state 0 and pays nothing, and one compare-and-swap counts and decides:
+ *
+ *   active --failures--> QUARANTINED|TRIAL --until is stored--> QUARANTINED   (skipped)
+ *                              ^                                   | until has passed
+ *                              +------ the trial failed ------ QUARANTINED|TRIAL ---ok---> active
+ *
+ * Who set TRIAL is the only one who stores `quarantine_until` or leaves the quarantine. A success
+ * ends a streak when its call began after the last failure.
  */
 #ifndef WI_CORE_SUBSCRIPTION_H
 #define WI_CORE_SUBSCRIPTION_H
@@ -18,13 +28,21 @@
 #include "base/atomic.h"
 #include "base/compiler.h"
 
-/* Low half of wi_subscription.word; 0 is the fast case: active, nothing to look at. */
+/*
+ * Low half of wi_subscription.word; 0 is the fast case: active, nothing to look at. The bits from
+ * WI_SUBSCRIPTION_FAILURE up are a number: failures since it last succeeded.
+ */
 enum {
 	WI_SUBSCRIPTION_BATCHED = 1,       /* it has a batch_end */
 	WI_SUBSCRIPTION_REPLAYED = 2,      /* it wants replayed events */
 	WI_SUBSCRIPTION_PAUSED = 4,
 	WI_SUBSCRIPTION_ENDING = 8,
+	WI_SUBSCRIPTION_QUARANTINED = 16,
+	WI_SUBSCRIPTION_TRIAL = 32,        /* of a quarantined one: a dispatcher has it in hand */
+	WI_SUBSCRIPTION_FAILURE = 1 << 8,
 };
+#define WI_SUBSCRIPTION_STREAK 0xffffff00u
+#define WI_SUBSCRIPTION_STREAK_MAX (WI_SUBSCRIPTION_STREAK / WI_SUBSCRIPTION_FAILURE)
 
 enum { WI_FAILURE_CODE_COUNT = 8 };
 
@@ -32,13 +50,22 @@ struct wi_subscription;
 
 struct wi_tally {
 	WI_ALIGNED uint64_t due;
-	uint64_t ok, failed, skipped_paused, skipped_unsubscribed, failed_batches;
+	uint64_t ok, failed, skipped_quarantine, skipped_paused, skipped_unsubscribed;
+	uint64_t failed_batches, quarantines;
 	struct wi_subscription *subscription;
 	struct wi_tally *owed_next;
 	uint64_t boundary;                 /* where the dispatcher was when the handler began to leave */
 	uint32_t owed;                     /* a batch_end is owed: it may still run (E7) */
+	uint64_t ok_before;                /* this batch: did the handler succeed in it? */
 	WI_ALIGNED uint64_t failure_count[WI_FAILURE_CODE_COUNT];
 	int32_t failure_code[WI_FAILURE_CODE_COUNT];
+	/* Failures that no event has told of yet: see failure.h. */
+	uint64_t untold;
+	const weir_event *untold_event;    /* the last one's, in the ring; NULL: of a batch_end */
+	uint64_t untold_sequence;
+	int32_t untold_code;
+	bool gathered;                     /* it is in the dispatcher's list */
+	struct wi_tally *gathered_next;
 };
 
 struct wi_pool;
@@ -57,11 +84,15 @@ struct wi_subscription {
 	weir_handler_fn handler;
 	void *context;
 	uint64_t id;                       /* generation << 32 | index */
+	uint64_t quarantine_until;         /* monotonic */
 
 	/* Below: not read for a call. */
 	WI_ALIGNED int (*batch_end)(const weir_delivery *delivery, void *context);
 	void (*released)(void *context);
 	struct wi_pool *pool;
+	uint64_t quarantine_ns;
+	uint32_t quarantine_failure_count;      /* 0: never */
+	bool own;                          /* of "weir." topics: its failures make no event */
 	char *pattern, *name;              /* one allocation, at `pattern` */
 	uint64_t serial;                   /* order of subscribing */
 	uint64_t birth, death;             /* table versions that may name it; see route.h */
@@ -98,6 +129,13 @@ void wi_subscription_start(struct wi_subscription *subscription, uint32_t flags)
 /* Sets or clears state bits of the subscription that `id` names. False: it is not that one any more. */
 bool wi_subscription_mark(struct wi_subscription *subscription, uint64_t id, uint32_t set,
                           uint32_t clear, uint32_t *ret_before);
+
+/* Of one that has a quarantine: a call failed or succeeded. True: a period of it begins. */
+bool wi_subscription_failed(struct wi_subscription *subscription, bool trial);
+void wi_subscription_succeeded(struct wi_subscription *subscription, bool trial);
+
+/* Takes the trial of a quarantined one, if its time has come and nobody else has it. */
+bool wi_subscription_try(struct wi_subscription *subscription, uint64_t now);
 
 /* No id names it from now on. */
 void wi_subscription_retire(struct wi_subscription *subscription);

@@ -397,8 +397,7 @@ weir_subscribe(weir_bus *bus, const char *pattern, weir_handler_fn handler, void
 		return WEIR_EINVAL;
 	if (wi_bus_in_child(bus))
 		return WEIR_EFORKED;
-	if (!wi_pattern_valid(pattern) || options.flags & ~WEIR_SUBSCRIPTION_REPLAYED ||
-	    options.quarantine_failure_count || options.quarantine_ns)
+	if (!wi_pattern_valid(pattern) || options.flags & ~WEIR_SUBSCRIPTION_REPLAYED)
 		return WEIR_EINVAL;
 	pthread_mutex_lock(&bus->control);
 	status = subscribe(bus, pattern, handler, context, &options, ret_subscription);
@@ -632,8 +631,8 @@ weir_subscription_get_counts(const weir_bus *bus, weir_subscription subscription
 	}
 	wi_subscription_sum(found, &counts);
 	pthread_mutex_unlock(&own->control);
-	counts.running = counts.due - counts.ok - counts.failed - counts.skipped_paused -
-	                 counts.skipped_unsubscribed;
+	counts.running = counts.due - counts.ok - counts.failed - counts.skipped_quarantine -
+	                 counts.skipped_paused - counts.skipped_unsubscribed;
 	GIVE(ret_counts, counts);
 	return WEIR_OK;
 }

@@ -377,13 +377,26 @@ publish_onward(const weir_event *event, const weir_delivery *delivery, void *con
 	return weir_event_hops(event) ? 5 : 0;
 }
 
-/* Publishing, delivering, pausing, unsubscribing, looking and closing ask for nothing. */
+static uint64_t failure_events, failures_told;
+
+static int
+hear_failure(const weir_event *event, const weir_delivery *delivery, void *context)
+{
+	const weir_failure *failure = weir_event_data(event);
+
+	(void)delivery, (void)context;
+	failure_events++;
+	failures_told += failure->count;
+	return 0;
+}
+
+/* Publishing, delivering, failing, pausing, unsubscribing, looking and closing ask for nothing. */
 static void
 test_nothing_left(void)
 {
 	weir_producer_counts counts = WEIR_PRODUCER_COUNTS_INIT;
 	weir_attributes attributes = WEIR_ATTRIBUTES_INIT;
-	weir_subscription onward;
+	weir_subscription onward, failed;
 	uint64_t before;
 	void *data;
 
@@ -391,6 +404,7 @@ test_nothing_left(void)
 	open_bus();
 	CHECK_OK(weir_subscribe(bus, "memory.>", publish_onward, NULL, NULL, &onward));
 	CHECK_OK(subscribe("memory.>"));
+	CHECK_OK(weir_subscribe(bus, "weir.>", hear_failure, NULL, NULL, &failed));
 	wi_memory_fail_at(1, true);
 	for (int i = 0; i < 100; i++) {
 		CHECK_OK(weir_publish_wait(producer, topic, NULL, "event", 5, WEIR_FOREVER));
@@ -411,7 +425,8 @@ test_nothing_left(void)
 	CHECK_OK(weir_bus_flush(bus, WEIR_FOREVER));
 	books_check(bus);
 	CHECK_OK(weir_bus_get_counts(bus, NULL, &counts, NULL, NULL));
-	CHECK(counts.committed == 600, "committed %llu", (ull)counts.committed);
+	CHECK(counts.committed == 600 + failure_events, "committed %llu", (ull)counts.committed);
+	CHECK(failures_told == 300, "told of %llu failures", (ull)failures_told);
 	/* It ends, as far as its handler goes; the rest may wait for memory. */
 	before = get(&handled);
 	CHECK_OK(weir_unsubscribe(bus, subscribed));

@@ -17,12 +17,13 @@ static uint64_t handled[SOURCE_MAX];
 /* Each on a line of its own: a dispatcher's. */
 static struct own {
 	_Alignas(128) uint64_t failed, batched, owed, batch_ends, batch_failures;
+	uint64_t failure_events, told, moody, moody_failed;
 	struct source *source;
 } own[DISPATCHER_MAX];
 static __thread uint32_t dispatcher;
 
 static weir_topic topic_onward;
-static weir_subscription audit_id, fail_id, batch_id;
+static weir_subscription audit_id, fail_id, batch_id, moody_id;
 
 /* -- the audit -------------------------------------------------------------- */
 
@@ -56,12 +57,20 @@ audit(const weir_event *event, const weir_delivery *delivery, void *context)
 	return 0;
 }
 
-/* The bus's own events take numbers of the dispatchers' sequences. */
+/* The bus's own events take numbers of the dispatchers' sequences: all of them tell of failures. */
 static int
 audit_own(const weir_event *event, const weir_delivery *delivery, void *context)
 {
-	(void)event, (void)context;
+	const weir_failure *failure = weir_event_data(event);
+
+	(void)context;
 	count_sequence(&track[delivery->source % SOURCE_MAX], delivery);
+	CHECK(event->size == failure->size + failure->payload_copied,
+	      "a failure of %u bytes, %u copied", event->size, failure->payload_copied);
+	CHECK(failure->count > 0 && failure->source < SOURCE_MAX, "%llu failures of source %u",
+	      (ull)failure->count, failure->source);
+	own[dispatcher].failure_events++;
+	own[dispatcher].told += failure->count;
 	return 0;
 }
 
@@ -123,6 +132,19 @@ fail(const weir_event *event, const weir_delivery *delivery, void *context)
 	return answer;
 }
 
+/* Now it fails, now it does not: in and out of quarantine, with trials of either end. */
+static int
+moody(const weir_event *event, const weir_delivery *delivery, void *context)
+{
+	bool fails = now_ns() / (2 * MILLISECOND) % 2;
+
+	(void)delivery, (void)context;
+	payload_verify(event);
+	own[dispatcher].moody++;
+	own[dispatcher].moody_failed += fails;
+	return fails ? 11 : 0;
+}
+
 static int
 batch(const weir_event *event, const weir_delivery *delivery, void *context)
 {
@@ -179,8 +201,36 @@ handlers_begin(void)
 	CHECK_OK(weir_subscribe(stress.bus, "onward.>", onward, NULL, NULL, &ignored));
 	options.priority = -1;
 	CHECK_OK(weir_subscribe(stress.bus, "work.b.*", fail, NULL, &options, &fail_id));
+	options.quarantine_failure_count = 3;
+	options.quarantine_ns = 200 * MICROSECOND;
+	CHECK_OK(weir_subscribe(stress.bus, "work.c.*", moody, NULL, &options, &moody_id));
+	options.quarantine_failure_count = 0;
 	options.batch_end = batch_end;
 	CHECK_OK(weir_subscribe(stress.bus, "work.a.*", batch, NULL, &options, &batch_id));
+}
+
+struct failures
+handlers_failures(void)
+{
+	weir_subscription_counts counts = WEIR_SUBSCRIPTION_COUNTS_INIT;
+	struct failures sum = { 0 };
+
+	CHECK_OK(weir_bus_get_counts(stress.bus, NULL, NULL, NULL, &counts));
+	sum.all = counts.failed + counts.failed_batches;
+	for (int i = 0; i < DISPATCHER_MAX; i++) {
+		sum.told += own[i].told;
+		sum.events += own[i].failure_events;
+	}
+	return sum;
+}
+
+uint64_t
+handlers_quarantines(void)
+{
+	weir_subscription_counts counts = WEIR_SUBSCRIPTION_COUNTS_INIT;
+
+	CHECK_OK(weir_subscription_get_counts(stress.bus, moody_id, &counts));
+	return counts.quarantines;
 }
 
 uint64_t
@@ -200,6 +250,7 @@ handlers_check(void)
 	struct own sum = { 0 };
 
 	for (int i = 0; i < DISPATCHER_MAX; i++) {
+		sum.moody += own[i].moody, sum.moody_failed += own[i].moody_failed;
 		sum.failed += own[i].failed, sum.batched += own[i].batched, sum.owed += own[i].owed;
 		sum.batch_failures += own[i].batch_failures;
 	}
@@ -210,6 +261,14 @@ handlers_check(void)
 	CHECK(counts.failed == sum.failed && counts.due == counts.ok + counts.failed,
 	      "failed %llu, ours %llu", (ull)counts.failed,
 	      (ull)sum.failed);
+	CHECK_OK(weir_subscription_get_counts(stress.bus, moody_id, &counts));
+	CHECK(counts.failed == sum.moody_failed && counts.ok == sum.moody - sum.moody_failed,
+	      "moody: ok %llu, failed %llu, ours %llu of %llu", (ull)counts.ok, (ull)counts.failed,
+	      (ull)sum.moody_failed, (ull)sum.moody);
+	CHECK(counts.due == sum.moody + counts.skipped_quarantine, "moody: due %llu, skipped %llu",
+	      (ull)counts.due, (ull)counts.skipped_quarantine);
+	CHECK(counts.quarantines <= counts.failed, "moody: %llu quarantines, %llu failures",
+	      (ull)counts.quarantines, (ull)counts.failed);
 	CHECK_OK(weir_subscription_get_counts(stress.bus, batch_id, &counts));
 	CHECK(sum.owed == 0, "%llu events whose batch_end has not run", (ull)sum.owed);
 	CHECK(counts.due == sum.batched, "batched %llu, ours %llu", (ull)counts.due,

@@ -128,6 +128,13 @@ void handlers_check_flushed(const struct source *source, uint64_t shown);
 /* How many events. */
 uint64_t handlers_audited(void);
 
+/* How often a handler was quarantined. */
+uint64_t handlers_quarantines(void);
+
+/* At rest: failures, those that events told of, and how many events did. */
+struct failures { uint64_t all, told, events; };
+struct failures handlers_failures(void);
+
 /* -- churn.c ---------------------------------------------------------------- */
 
 enum { CHURN_THREADS = 4 };

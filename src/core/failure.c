@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* failure.c - see failure.h. */
+#include "core/failure.h"
+
+#include "core/publish.h"
+
+static_assert(sizeof(weir_failure) == 48, "the failure is part of the ABI");
+
+enum { COPY_FRACTION = 64 };    /* of the ring: the most that is copied of a payload */
+
+static void
+gather(struct wi_dispatcher *dispatcher, struct wi_tally *tally, int code)
+{
+	if (tally->subscription->own)
+		return;
+	tally->untold++;
+	tally->untold_code = code;
+	tally->untold_sequence = dispatcher->delivery.sequence;
+	if (tally->gathered)
+		return;
+	tally->gathered = true;
+	tally->gathered_next = dispatcher->gathered;
+	dispatcher->gathered = tally;
+}
+
+static void
+count_quarantine(struct wi_tally *tally, bool trial)
+{
+	if (wi_subscription_failed(tally->subscription, trial))
+		wi_add_own(&tally->quarantines, 1);
+}
+
+void
+wi_failure_of_call(struct wi_dispatcher *dispatcher, struct wi_tally *tally,
+                   const weir_event *event, int code, bool trial)
+{
+	wi_tally_failed(tally, code);
+	count_quarantine(tally, trial);
+	tally->untold_event = event;
+	gather(dispatcher, tally, code);
+}
+
+void
+wi_failure_of_batch(struct wi_dispatcher *dispatcher, struct wi_tally *tally, int code, bool trial)
+{
+	wi_tally_failed_batch(tally, code);
+	count_quarantine(tally, trial);
+	gather(dispatcher, tally, code);
+}
+
+/* A failed batch has no event of its own: topic 0, no payload, the number of its last event. */
+static weir_status
+tell_one(struct wi_dispatcher *dispatcher, const struct wi_tally *tally)
+{
+	struct wi_producer *producer = dispatcher->producer;
+	const weir_event *event = tally->untold_event;
+	uint32_t copy_max = (uint32_t)((producer->hot.mask + 1) / COPY_FRACTION);
+	weir_failure failure = {
+		.size = sizeof failure,
+		.code = tally->untold_code,
+		.subscription = tally->subscription->id,
+		.sequence = tally->untold_sequence,
+		.count = tally->untold,
+		.source = dispatcher->delivery.source,
+	};
+
+	if (!event)
+		return wi_publish_failure(producer, 1, NULL, &failure, NULL);
+	failure.topic = event->topic_flags & WEIR_TOPIC_MASK_;
+	failure.payload_size = event->size;
+	failure.payload_copied = WI_MIN(event->size, copy_max);
+	return wi_publish_failure(producer, weir_event_hops(event) + 1, weir_event_trace(event),
+	                          &failure, event + 1);
+}
+
+void
+wi_failure_tell(struct wi_dispatcher *dispatcher)
+{
+	while (dispatcher->gathered) {
+		struct wi_tally *tally = dispatcher->gathered;
+
+		dispatcher->gathered = tally->gathered_next;
+		if (tell_one(dispatcher, tally) == WEIR_OK)
+			tally->untold = 0;
+		tally->untold_event = NULL;
+		tally->gathered = false;
+	}
+}
