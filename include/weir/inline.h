@@ -57,6 +57,12 @@
 /* What *clock may hold instead of a time: the slow path reads the clock itself. */
 #define WEIR_CLOCK_READ_ 1u
 
+/* Open reservations, as far as they are noted here. */
+struct weir_open_ {
+	uint64_t state;             /* 0: idle */
+	uint64_t header;            /* first 8 bytes of the record reserved last */
+};
+
 /*
  * What a producer writes beside its records, in 32 bytes of one line of the ring.
  *
@@ -67,11 +73,6 @@
  * line, or back to the beginning of the record, costs a third of the throughput
  * where lines are slow (docs/decisions/0004-the-producers-line.md).
  */
-struct weir_open_ {
-	uint64_t state;             /* 0: idle */
-	uint64_t header;            /* first 8 bytes of the record reserved last */
-};
-
 struct weir_tail_ {
 	__attribute__((aligned(32)))
 	uint64_t position;          /* dispatchers may read up to here */

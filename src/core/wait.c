@@ -148,7 +148,8 @@ wants_sleep(struct wi_dispatcher *dispatcher)
 {
 	const struct wi_pool *pool = dispatcher->pool;
 
-	if (pool->wait == WEIR_WAIT_SPIN || pool->wait == WEIR_WAIT_YIELD || dispatcher->idle_passes < PASSES_BEFORE_PARK)
+	if (pool->wait == WEIR_WAIT_SPIN || pool->wait == WEIR_WAIT_YIELD ||
+	    dispatcher->idle_passes < PASSES_BEFORE_PARK)
 		return false;
 	if (pool->wait == WEIR_WAIT_ADAPTIVE && processors_are_free(pool))
 		return dispatcher->now - dispatcher->idle_since >= pool->spin_ns;

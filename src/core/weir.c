@@ -84,7 +84,9 @@ pool_options_allowed(const weir_pool_options *options)
 
 	return options->dispatcher_count <= WI_DISPATCHER_COUNT_MAX &&
 	       options->order == WEIR_ORDER_PRODUCER && options->behind == WEIR_BEHIND_HOLD &&
-	       (unsigned)options->wait <= WEIR_WAIT_PARK && (options->after || !options->after_count) && (!options->cpus || wi_cpus_parse(options->cpus, &set));
+	       (unsigned)options->wait <= WEIR_WAIT_PARK &&
+	       (options->after || !options->after_count) &&
+	       (!options->cpus || wi_cpus_parse(options->cpus, &set));
 }
 
 weir_status
