@@ -21,6 +21,8 @@ enum {
 	LOADED_COUNT = 256,
 	DENSE_NS = 500,                /* events closer together than this: the ring is busy */
 	POLITE_PAUSES = 64,
+	WATCHED_LANES_MAX = 4,
+	WATCH_LOOKS = 32,
 };
 #define TICK_NS (10 * WI_MICROSECOND)
 
@@ -562,6 +564,30 @@ be_polite(uint32_t events, uint64_t took)
 {
 	if (events > 1 && events < LOADED_COUNT && took < (uint64_t)DENSE_NS * events)
 		wi_pause(POLITE_PAUSES);
+}
+
+/* True: there may be something in it. */
+static inline bool
+watch_lane(const struct wi_dispatcher *dispatcher, uint32_t l)
+{
+	const struct wi_pool *pool = dispatcher->pool;
+	struct wi_ring *ring = wi_load_acquire(&pool->lanes->lane[l]->ring);        /* E8 */
+	uint64_t seen = dispatcher->seen[l];
+
+	__builtin_prefetch(wi_ring_bytes(ring) + (seen & (ring->size - 1)));
+	return wi_pool_bound(pool, ring) != seen;
+}
+
+bool
+wi_dispatch_watch(struct wi_dispatcher *dispatcher)
+{
+	if (dispatcher->busy_count == 0 || dispatcher->busy_count > WATCHED_LANES_MAX)
+		return false;
+	for (uint32_t looks = WATCH_LOOKS; looks; looks--)
+		for (uint32_t i = 0; i < dispatcher->busy_count; i++)
+			if (watch_lane(dispatcher, dispatcher->busy[i]))
+				return true;
+	return true;
 }
 
 uint32_t

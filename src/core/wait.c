@@ -14,7 +14,7 @@
 #define TIMED_NS (200 * WI_MICROSECOND)         /* instead of parking once more */
 #define PARK_EVERY_NS WI_MILLISECOND            /* parks that may be made in the long run, */
 #define PARK_CREDIT_MAX 200u                    /*   and in a burst */
-enum { CLOCK_PASSES = 32, PASSES_BEFORE_PARK = 8 };
+enum { CLOCK_PASSES = 32, PASSES_BEFORE_PARK = 8, QUIET_PASSES = 16 };
 
 /* -- sleeping --------------------------------------------------------------- */
 
@@ -177,6 +177,6 @@ wi_wait_idle(struct wi_dispatcher *dispatcher)
 	}
 	if (pool->wait == WEIR_WAIT_YIELD)
 		sched_yield();
-	else
+	else if (dispatcher->idle_passes < QUIET_PASSES || !wi_dispatch_watch(dispatcher))
 		wi_pause(1);
 }
