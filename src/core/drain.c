@@ -12,7 +12,22 @@ struct drain {
 	bool waited;            /*   and whether a cursor was behind its lane's */
 };
 
-/* Waits until the pools' cursors are at or past where the tail is now. */
+/* Waits until the cursor is at or past the tail. A pool that is closed meanwhile is due nothing more. */
+static bool
+drain_cursor(struct drain *drain, const struct wi_pool *pool, const struct wi_cursor *cursor, uint64_t tail)
+{
+	struct wi_backoff backoff = wi_backoff_until(drain->deadline);
+
+	while (wi_load_acquire(&cursor->position) < tail &&                         /* E2 */
+	       !wi_load_acquire(&pool->unread) && !wi_load_acquire(&pool->abandoned)) {
+		drain->waited = true;
+		if (!wi_backoff_wait(&backoff))
+			return false;
+	}
+	return true;
+}
+
+/* By all cursors of all the pools, to where the tail is now. */
 static bool
 drain_lane(struct drain *drain, struct wi_lane *lane)
 {
@@ -22,16 +37,10 @@ drain_lane(struct drain *drain, struct wi_lane *lane)
 	drain->passed += tail;
 	for (uint32_t p = 0; p < drain->pool_count; p++) {
 		const struct wi_pool *pool = drain->pools[p];
-		const struct wi_cursor *cursor = &ring->cursor[pool->cursor];
-		struct wi_backoff backoff = wi_backoff_until(drain->deadline);
 
-		/* A pool that is closed meanwhile is due nothing more. */
-		while (wi_load_acquire(&cursor->position) < tail &&                 /* E2 */
-		       !wi_load_acquire(&pool->unread) && !wi_load_acquire(&pool->abandoned)) {
-			drain->waited = true;
-			if (!wi_backoff_wait(&backoff))
+		for (uint32_t left = pool->cursors; left; left &= left - 1)
+			if (!drain_cursor(drain, pool, &ring->cursor[__builtin_ctz(left)], tail))
 				return false;
-		}
 	}
 	return true;
 }

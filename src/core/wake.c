@@ -39,13 +39,13 @@ wi_wake_announce(struct wi_wake *wake)
 }
 
 bool
-wi_wake_sleep(struct wi_wake *wake, uint32_t announced, uint32_t pool, uint64_t timeout_ns)
+wi_wake_sleep(struct wi_wake *wake, uint32_t announced, uint32_t cursor, uint64_t timeout_ns)
 {
 	bool timed_out;
 
-	wi_add(&wake->sleepers[pool], 1u);
-	timed_out = wi_futex_wait(&wake->parked, announced, 1u << pool, timeout_ns);
-	wi_sub(&wake->sleepers[pool], 1u);
+	wi_add(&wake->sleepers[cursor], 1u);
+	timed_out = wi_futex_wait(&wake->parked, announced, 1u << cursor, timeout_ns);
+	wi_sub(&wake->sleepers[cursor], 1u);
 	return timed_out;
 }
 
@@ -71,7 +71,7 @@ wi_wake_one(struct wi_wake *wake)
 }
 
 void
-wi_wake_each_pool(struct wi_wake *wake)
+wi_wake_each_cursor(struct wi_wake *wake)
 {
 	for (uint32_t i = 0; i < WI_CURSOR_COUNT_MAX; i++)
 		if (wi_load_relaxed(&wake->sleepers[i]))

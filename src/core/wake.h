@@ -16,7 +16,7 @@
  * that it left, so one that was overtaken between its look and its sleep does
  * not fall asleep (with a plain flag it would, if another sleeper had set it again).
  *
- * One sleeper is woken by the publisher; it wakes one of each pool (futex bits), so a publisher makes at most one system call. Within a pool only the last
+ * One sleeper is woken by the publisher; it wakes one of each cursor's (futex bits), so a publisher makes at most one system call. Within a pool only the last
  * dispatcher that is awake sleeps like this; the others nap (wait.h).
  *
  * Where the heavy fence is refused, or the user chose WEIR_FENCE_PUBLISHER,
@@ -35,7 +35,7 @@ struct wi_wake {
 	WI_ALIGNED uint64_t tick;       /* CLOCK_REALTIME by the dispatchers; WEIR_CLOCK_READ_: none is awake */
 	WI_ALIGNED uint32_t parked;
 	WI_ALIGNED uint32_t awake;      /* dispatchers of the bus that do not sleep */
-	uint32_t sleepers[WI_CURSOR_COUNT_MAX];         /* of each pool, in the futex */
+	uint32_t sleepers[WI_CURSOR_COUNT_MAX];         /* of each cursor, in the futex */
 	WI_ALIGNED bool publisher_fences;               /* constant */
 	bool heavy_fence_failed;        /* it worked once and does not any more: only timed sleeps */
 };
@@ -52,13 +52,13 @@ bool wi_wake_fence(struct wi_wake *wake);
 uint32_t wi_wake_announce(struct wi_wake *wake);
 
 /* Sleeps until the word moves on, at most `timeout_ns`. True: the time is over. */
-bool wi_wake_sleep(struct wi_wake *wake, uint32_t announced, uint32_t pool, uint64_t timeout_ns);
+bool wi_wake_sleep(struct wi_wake *wake, uint32_t announced, uint32_t cursor, uint64_t timeout_ns);
 
 /* For publishers: wakes one if any sleeps. */
 void wi_wake_one(struct wi_wake *wake);
 
-/* For who was woken: one of each pool, its own too, where another may have parked as the last one awake before. */
-void wi_wake_each_pool(struct wi_wake *wake);
+/* For who was woken: one of each cursor's, its own too, where another may have parked as the last one awake before. */
+void wi_wake_each_cursor(struct wi_wake *wake);
 
 void wi_wake_all(struct wi_wake *wake);
 
