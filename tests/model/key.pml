@@ -6,23 +6,23 @@
  * Stands for
  *   producer()      publish, and the limit that all cursors leave: wi_producer_limit(),
  *                   src/core/producer.c
- *   dispatcher()    a batch of such a pool: src/core/dispatch.c. Each dispatcher has a cursor in every
- *                   ring, looks at every event and handles what is its own: hash(key) mod n, or the
- *                   sequence mod n where there is no key
+ *   dispatcher()    a batch of such a pool: src/core/dispatch.c. Each dispatcher has a cursor in
+ *                   every ring, looks at every event and handles what is its own: hash(key) mod
+ *                   n, or the sequence mod n where there is no key
  *   follower()      a pool that is `after` it: wi_pool_bound(), src/core/pool.h
- * Two producers with keys in common, two dispatchers; which event has which key is any. Every word has
- * one writer and is released and acquired (E1, E2, E10): store buffers would only make things
- * later, and are left out.
+ * Two producers with keys in common, two dispatchers; which event has which key is any. Every
+ * word has one writer and is released and acquired (E1, E2, E10): store buffers would only make
+ * things later, and are left out.
  *
- * Proves: no two calls for one key at once; of one producer and key in order; each event is handled
- * once, and all are; the pool behind sees an event when it is handled; no record is overwritten
- * before both dispatchers, and the pool behind, are past it.
+ * Proves: no two calls for one key at once; of one producer and key in order; each event is
+ * handled once, and all are; the pool behind sees an event when it is handled; no record is
+ * overwritten before both dispatchers, and the pool behind, are past it.
  *
- * Mutants: BUG_SHARED_CURSOR the two store one cursor; BUG_FOLLOW_ONE the pool behind looks at one of
- * the two; BUG_ROOM_ONE so does the producer; BUG_OWN_COUNT what has no key goes by the number of such
- * events that the dispatcher has seen; BUG_NO_KEY all go by their sequence; BUG_RING_KEY by the key
- * and the ring; BUG_CURSOR_FIRST the cursor moves before the handler has returned. BUG_ROOM_ONE needs
- * ALONE, which it sets: else the pool behind holds the room.
+ * Mutants: BUG_SHARED_CURSOR the two store one cursor; BUG_FOLLOW_ONE the pool behind looks at
+ * one of the two; BUG_ROOM_ONE so does the producer; BUG_OWN_COUNT what has no key goes by the
+ * number of such events that the dispatcher has seen; BUG_NO_KEY all go by their sequence;
+ * BUG_RING_KEY by the key and the ring; BUG_CURSOR_FIRST the cursor moves before the handler has
+ * returned. BUG_ROOM_ONE needs ALONE, which it sets: else the pool behind holds the room.
  *
  * States: 2,510,561; mutants fail within 44,614.
  */
@@ -43,7 +43,8 @@ bool running[KEYS];
 byte newest[6];                         /* of each producer, KEYS: the event handled last */
 bool begun[6], handled[6];              /* of each producer, EVENTS */
 
-#define THROUGH(p)      (cursor[2 * (p)] < cursor[2 * (p) + 1] -> cursor[2 * (p)] : cursor[2 * (p) + 1])
+#define LESS(a, b)      (a < b -> a : b)
+#define THROUGH(p)      LESS(cursor[2 * (p)], cursor[2 * (p) + 1])
 #ifdef BUG_SHARED_CURSOR
 #define CURSOR(p, d)    cursor[2 * (p)]
 #else

@@ -8,25 +8,26 @@
  *   old_pool()      the dispatcher of a pool that is there already: src/core/dispatch.c
  *   new_pool()      wi_lanes_open_cursor(), read_tail(), start_cursor(): src/core/producer.c, then
  *                   its dispatcher
- * With AFTER the new pool follows the old one (wi_pool_bound()), ahead of which it may begin. With
- * ALONE there is no old pool. With SKIP the producer may move the new pool's cursor (skip.pml), from
- * when it is told so, at the end of opening. A position is here the number of events below it, so a
- * tail and a count of two moments show as two numbers.
+ * With AFTER the new pool follows the old one (wi_pool_bound()), ahead of which it may begin.
+ * With ALONE there is no old pool. With SKIP the producer may move the new pool's cursor
+ * (skip.pml), from when it is told so, at the end of opening. A position is here the number of
+ * events below it, so a tail and a count of two moments show as two numbers.
  *
- * Proves: no record at or after the place where the pool begins is overwritten before the pool has
- * read it, though the producer has a limit from before; tail and count there are of one moment.
- * cursor_count may be stored before the cursor too: an unused cursor holds nobody, and after the
- * fence both are seen. On x86 the opener could fence for itself only, as long as there is another
- * pool: its cursor, which makes the limit, lies below a tail that everybody sees. Where there is none
- * the limit is made of the producer's own tail, which may still be in its buffer.
+ * Proves: no record at or after the place where the pool begins is overwritten before the pool
+ * has read it, though the producer has a limit from before; tail and count there are of one
+ * moment. cursor_count may be stored before the cursor too: an unused cursor holds nobody, and
+ * after the fence both are seen. On x86 the opener could fence for itself only, as long as there
+ * is another pool: its cursor, which makes the limit, lies below a tail that everybody sees.
+ * Where there is none the limit is made of the producer's own tail, which may still be in its
+ * buffer.
  *
  * Mutants: BUG_FIRST_TAIL begins at the tail at which the cursor was shown; BUG_SHOW_LATE the
- * cursor is shown after the fence; BUG_COUNT_LATE cursor_count is; BUG_NO_STATE the tail is taken
- * while a call is inside; BUG_NO_REPEAT it is not looked at again; BUG_NO_HEAVY_FENCE the opener fences
- * for itself only (sets ALONE); BUG_GATE_LAST the producer asks only the pools that nobody
- * follows, as if these were always the last, BUG_GATE_FRONT only those in front (both set AFTER);
- * BUG_SKIP_EARLY the cursor may be moved before it is stored for the second time, which puts it back
- * (sets SKIP).
+ * cursor is shown after the fence; BUG_COUNT_LATE cursor_count is; BUG_NO_STATE the tail is
+ * taken while a call is inside; BUG_NO_REPEAT it is not looked at again; BUG_NO_HEAVY_FENCE the
+ * opener fences for itself only (sets ALONE); BUG_GATE_LAST the producer asks only the pools
+ * that nobody follows, as if these were always the last, BUG_GATE_FRONT only those in front
+ * (both set AFTER); BUG_SKIP_EARLY the cursor may be moved before it is stored for the second
+ * time, which puts it back (sets SKIP).
  *
  * States: 1,544,672; mutants fail within 221,206.
  */
@@ -90,7 +91,7 @@ inline ask_all()
 #endif
 }
 
-/* The new pool's cursor, if it alone holds the room: to the tail. tests/model/skip.pml has the rest. */
+/* The new pool's cursor, if it holds the room: to the tail. The rest of this is in skip.pml. */
 inline move_cursor()
 {
 	do

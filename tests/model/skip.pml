@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * skip.pml - a pool that the producer moves on (WEIR_BEHIND_SKIP) uses no overwritten record, and
- * each event is handled once or lies in one gap.
+ * skip.pml - a pool that the producer moves on (WEIR_BEHIND_SKIP) uses no overwritten record,
+ * and each event is handled once or lies in one gap.
  *
  * Stands for
  *   producer()      reserve, commit, abort, and what refresh() does to a cursor that is too far
@@ -10,24 +10,25 @@
  * A HOLD pool would only make the producer slower, and is left out: the producer never waits.
  *
  * The cursor's words: POSITION, moved by both by compare-and-swap; DONE, the dispatcher's, which
- * flush, close and counts read; two notes (position, sequence), the producer's, of which it writes
- * the older one before each swap. A position is here the number of events below it, and so equal to
- * the sequence: a pair of two moments shows as two numbers.
+ * flush, close and counts read; two notes (position, sequence), the producer's, of which it
+ * writes the older one before each swap. A position is here the number of events below it, and
+ * so equal to the sequence: a pair of two moments shows as two numbers.
  *
  * Proves: what is handled was neither overwritten nor torn; what a handler has begun is not
  * skipped; gaps begin where the dispatcher has come to, end at what is committed, and with what
- * is handled they are all events, in order; a pair (position, sequence) is that of the cursor, also
- * when the cursor is moved again while the dispatcher reads it, and a dispatcher never waits for a
- * producer that stands between note and swap; DONE never passes what is handled or told, and reaches
- * the tail; the producer ends although the dispatcher stays in a handler for ever.
+ * is handled they are all events, in order; a pair (position, sequence) is that of the cursor,
+ * also when the cursor is moved again while the dispatcher reads it, and a dispatcher never
+ * waits for a producer that stands between note and swap; DONE never passes what is handled or
+ * told, and reaches the tail; the producer ends although the dispatcher stays in a handler for
+ * ever.
  *
- * Mutants: BUG_NO_CONFIRM the cursor is not looked at after the copy; BUG_CONFIRM_FIRST before it;
- * BUG_SWAP_LATE the producer writes, then swaps; BUG_ONE_NOTE one note; BUG_SEQUENCE_FIRST the
- * sequence is written before the position; BUG_POSITION_FIRST and read after it; BUG_NO_COMPARE the
- * newer note is taken without comparing its position; BUG_PLAIN_STORE the dispatcher moves the
- * cursor by load and store; BUG_DONE_FIRST done before the gap is told; BUG_NOT_COMMITTED the
- * cursor is moved to what is reserved; BUG_ONE_TRY a failed swap is not repeated; BUG_LOOK_AT_POSITION
- * the dispatcher sleeps when POSITION is at the tail.
+ * Mutants: BUG_NO_CONFIRM the cursor is not looked at after the copy; BUG_CONFIRM_FIRST before
+ * it; BUG_SWAP_LATE the producer writes, then swaps; BUG_ONE_NOTE one note; BUG_SEQUENCE_FIRST
+ * the sequence is written before the position; BUG_POSITION_FIRST and read after it;
+ * BUG_NO_COMPARE the newer note is taken without comparing its position; BUG_PLAIN_STORE the
+ * dispatcher moves the cursor by load and store; BUG_DONE_FIRST done before the gap is told;
+ * BUG_NOT_COMMITTED the cursor is moved to what is reserved; BUG_ONE_TRY a failed swap is not
+ * repeated; BUG_LOOK_AT_POSITION the dispatcher sleeps when POSITION is at the tail.
  *
  * States: 4,410,907; mutants fail within 187,225.
  */
