@@ -214,7 +214,7 @@ WEIR_API const char *weir_topic_name(const weir_bus *bus, weir_topic topic);   /
 /* -- pools ------------------------------------------------------------------ */
 
 /*
- * Not in this version, and answered with WEIR_EINVAL: WEIR_BEHIND_SKIP and WEIR_MANUAL.
+ * Not in this version, and answered with WEIR_EINVAL: WEIR_MANUAL.
  */
 
 typedef enum weir_order {
@@ -231,10 +231,13 @@ typedef enum weir_behind {
 	/* A full ring refuses its producer until this pool has caught up. */
 	WEIR_BEHIND_HOLD = 0,
 	/* A producer that has room by every other pool but finds this one more than three quarters
-	 * of a ring behind moves it to the end of what is committed. An event that a handler has begun
-	 * is not skipped; the rest is counted and told as "weir.gap" before the next event of that
+	 * of a ring behind, or without the room that it wants, moves it to the end of what is committed.
+	 * An event that a handler has begun is not skipped, nor are those that were copied with it,
+	 * at most a 64th of the ring; the rest is counted and told as "weir.gap" before the next event of that
 	 * producer (after a stuck handler has returned). Events are copied out before the call, so
-	 * that even a stuck handler holds no room. flush and close wait for a running handler, its
+	 * that even a stuck handler holds no room. The time between two moves is that of filling three
+	 * quarters of a ring; who asks for room at the very moment in which the pool moves on by itself may have
+	 * WEIR_EFULL for once. flush and close wait for a running handler, its
 	 * batch_end and the gap as in any pool. Only with WEIR_ORDER_PRODUCER; no pool can be
 	 * `after` it. For notifiers and other parts that may fall behind. */
 	WEIR_BEHIND_SKIP

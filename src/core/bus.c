@@ -366,7 +366,7 @@ open_pool(weir_bus *bus, weir_pool_options *options, struct wi_pool **ret_pool)
 	for (uint32_t i = 0; i < options->after_count; i++) {
 		const struct wi_pool *pool = (struct wi_pool *)options->after[i];
 
-		if (!wi_bus_pool_is_open(bus, pool))
+		if (!wi_bus_pool_is_open(bus, pool) || pool->behind == WEIR_BEHIND_SKIP)
 			return WEIR_EINVAL;
 		after |= pool->cursors;
 	}
@@ -544,15 +544,7 @@ sum_pools(weir_bus *bus, weir_pool_counts *sum, uint64_t *ret_through)
 	pthread_mutex_lock(&bus->control);
 	for (uint32_t i = 0; i < bus->pool_count; i++)
 		wi_pool_sum(bus->pools[i], sum);
-	sum->seen += bus->pools_gone.seen;
-	sum->routed += bus->pools_gone.routed;
-	sum->unrouted += bus->pools_gone.unrouted;
-	sum->batches += bus->pools_gone.batches;
-	sum->parks += bus->pools_gone.parks;
-	sum->wakes += bus->pools_gone.wakes;
-	sum->late_wakes += bus->pools_gone.late_wakes;
-	sum->steals += bus->pools_gone.steals;
-	sum->stuck += bus->pools_gone.stuck;
+	wi_pool_counts_add(sum, &bus->pools_gone);
 	*ret_through = through(bus);
 	pthread_mutex_unlock(&bus->control);
 	return (int64_t)(sum->seen - sum->routed - sum->unrouted - sum->skipped_behind);

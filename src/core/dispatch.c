@@ -3,6 +3,7 @@
 #define _LGPL_SOURCE
 #include "core/dispatch.h"
 
+#include <string.h>
 #include <urcu/urcu-mb.h>
 
 #include "base/clock.h"
@@ -247,16 +248,22 @@ struct batch {
 	uint32_t left;          /* events that it may still take */
 };
 
+static inline const unsigned char *
+in_ring(const struct batch *batch)
+{
+	return wi_ring_bytes(batch->ring) + (batch->position & (batch->ring->size - 1));
+}
+
 /*
- * The events that begin in [position, end), which lie in one piece. This loop is what bounds a
+ * The events that begin in [position, end), which lie in one piece from `first` on. This loop is what bounds a
  * dispatcher that is behind: one condition, and nothing in it that can be known before.
  * keyed: WEIR_ORDER_KEY, so only those that are this dispatcher's.
  */
 static inline __attribute__((always_inline)) void
-walk_some(struct wi_dispatcher *dispatcher, struct batch *batch, uint64_t end, bool keyed)
+walk_some(struct wi_dispatcher *dispatcher, struct batch *batch, const unsigned char *first, uint64_t end,
+          bool keyed)
 {
 	const struct wi_table *table = dispatcher->table;
-	const unsigned char *first = wi_ring_bytes(batch->ring) + (batch->position & (batch->ring->size - 1));
 	const unsigned char *record = first, *stop = first + (end - batch->position);
 	uint64_t sequence = batch->sequence, unrouted = dispatcher->unrouted, others = 0;
 
@@ -291,14 +298,124 @@ walk_some(struct wi_dispatcher *dispatcher, struct batch *batch, uint64_t end, b
 static void
 walk(struct wi_dispatcher *dispatcher, struct batch *batch, uint64_t end)
 {
-	walk_some(dispatcher, batch, end, false);
+	walk_some(dispatcher, batch, in_ring(batch), end, false);
 }
 
 static __attribute__((noinline)) void
 walk_keyed(struct wi_dispatcher *dispatcher, struct batch *batch, uint64_t end)
 {
-	walk_some(dispatcher, batch, end, true);
+	walk_some(dispatcher, batch, in_ring(batch), end, true);
 }
+
+/* -- where the producer may move the cursor: WEIR_BEHIND_SKIP ---------------- */
+
+/*
+ * Copies whole records, from the batch's position to `end` or to where the last one ends, which is returned. It may be
+ * nonsense: a producer that has moved the cursor writes over them. Each word is read once, and no length leads
+ * out of what is mapped; the race is meant, so ThreadSanitizer does not look.
+ */
+static __attribute__((noinline, no_sanitize("thread"))) uint64_t
+copy_out(const struct wi_dispatcher *dispatcher, const struct batch *batch, uint64_t end)
+{
+	uint64_t longest = wi_record_need(wi_ring_payload_max(batch->ring->size), WEIR_KEY_ | WEIR_TRACE_);
+	uint64_t most = batch->bound - batch->position, wanted = end - batch->position, done = 0;
+	const volatile uint64_t *from = (const volatile uint64_t *)in_ring(batch);
+	uint64_t *to = (uint64_t *)dispatcher->copy;
+
+	do {
+		weir_event event;
+		uint64_t word = from[done / sizeof word], next;
+
+		memcpy(&event, &word, sizeof word);
+		next = done + WI_MIN(wi_record_length(&event), longest);
+		next = WI_MIN(next, most);
+		to[done / sizeof word] = word;
+		for (uint64_t i = done / sizeof word + 1; i < next / sizeof word; i++)
+			to[i] = from[i];
+		done = next;
+	} while (done < wanted);
+	return batch->position + done;
+}
+
+/*
+ * One swap says that nothing of the copy was overwritten, since the producer moves the cursor before it
+ * overwrites, and gives the room back (E2, E11).
+ */
+static bool
+take_copy(struct wi_dispatcher *dispatcher, struct batch *batch, uint64_t end, uint64_t *ret_end)
+{
+	struct wi_cursor *cursor = &batch->ring->cursor[dispatcher->cursor];
+	uint64_t position = wi_load_acquire(&cursor->position);
+
+	if (position != batch->position)
+		return false;
+	*ret_end = copy_out(dispatcher, batch, end);
+	return wi_cas(&cursor->position, &position, *ret_end);
+}
+
+/* The sequence at the place that the producer has moved the cursor to. False: it has moved it again since (E11). */
+static bool
+find_note(const struct wi_cursor *cursor, uint64_t position, uint64_t *ret_sequence)
+{
+	for (size_t i = 0; i < WI_COUNT(cursor->skip); i++) {
+		*ret_sequence = wi_load_acquire(&cursor->skip[i].sequence);
+		if (wi_load_relaxed(&cursor->skip[i].position) == position)
+			return true;
+	}
+	return false;
+}
+
+static void
+tell_gap(struct wi_dispatcher *dispatcher, uint64_t first, uint64_t last)
+{
+	struct wi_list *list = wi_table_find(dispatcher->table, WI_TOPIC_GAP);
+	struct {
+		_Alignas(WI_RECORD_ALIGN) weir_event event;
+		weir_gap gap;
+	} told = {
+		.event = { .size = sizeof told.gap, .topic_flags = WI_TOPIC_GAP,
+		           .time = wi_publish_time(dispatcher->producer) },
+		.gap = { .size = sizeof told.gap, .source = dispatcher->delivery.source,
+		         .sequence_first = first, .sequence_last = last },
+	};
+
+	if (!list)
+		return;
+	if (dispatcher->flags != 0)
+		change_flags(dispatcher, &told.event);
+	dispatcher->delivery.sequence = last;
+	deliver_to_list(dispatcher, list, &told.event);
+}
+
+static void
+skip_to_cursor(struct wi_dispatcher *dispatcher, struct batch *batch)
+{
+	const struct wi_cursor *cursor = &batch->ring->cursor[dispatcher->cursor];
+	uint64_t sequence, before = batch->sequence;
+
+	do
+		batch->position = wi_load_acquire(&cursor->position);
+	while (!find_note(cursor, batch->position, &sequence));
+	batch->sequence = sequence - wi_load_relaxed(&batch->lane->first_sequence);
+	batch->left--;
+	if (batch->sequence == before)
+		return;
+	wi_add_own(&dispatcher->skipped_behind, batch->sequence - before);
+	tell_gap(dispatcher, before + 1, batch->sequence);
+}
+
+static __attribute__((noinline)) void
+walk_copy(struct wi_dispatcher *dispatcher, struct batch *batch, uint64_t end)
+{
+	uint64_t taken;
+
+	if (take_copy(dispatcher, batch, end, &taken))
+		walk_some(dispatcher, batch, dispatcher->copy, taken, false);
+	else
+		skip_to_cursor(dispatcher, batch);
+}
+
+/* -- how far ---------------------------------------------------------------- */
 
 /*
  * Where the next walk ends: a part of the ring on, so that the cursor moves; where the buffer
@@ -320,8 +437,12 @@ static void
 move_cursor(const struct wi_dispatcher *dispatcher, const struct batch *batch)
 {
 	const struct wi_pool *pool = dispatcher->pool;
+	struct wi_cursor *cursor = &batch->ring->cursor[dispatcher->cursor];
 
-	wi_store_release(&batch->ring->cursor[dispatcher->cursor].position, batch->position);       /* E2; E10 */
+	wi_store_release(&cursor->done, batch->position);                                   /* E2 */
+	if (WI_UNLIKELY(pool->behind == WEIR_BEHIND_SKIP))
+		return;                 /* what was copied needs no room: take_copy() has moved it */
+	wi_store_release(&cursor->position, batch->position);                               /* E2; E10 */
 	if (WI_LIKELY(!wi_load_relaxed(&pool->followers)))
 		return;
 	/* A publisher to those behind: E3. */
@@ -418,11 +539,18 @@ drain(struct wi_dispatcher *dispatcher, struct wi_lane *lane)
 	furthest = WI_MIN(batch.bound, batch.start + batch.ring->size / BATCH_FRACTION);
 	checked = batch.left;
 	for (;;) {
-		if (WI_LIKELY(pool->order == WEIR_ORDER_PRODUCER))
-			walk(dispatcher, &batch, walk_end(dispatcher, &batch, furthest));
+		uint64_t end = walk_end(dispatcher, &batch, furthest);
+
+		if (WI_LIKELY(pool->order == WEIR_ORDER_PRODUCER && pool->behind == WEIR_BEHIND_HOLD))
+			walk(dispatcher, &batch, end);
+		else if (pool->order == WEIR_ORDER_KEY)
+			walk_keyed(dispatcher, &batch, end);
 		else
-			walk_keyed(dispatcher, &batch, walk_end(dispatcher, &batch, furthest));
+			walk_copy(dispatcher, &batch, end);
 		if (batch.position >= furthest || !batch.left || wi_load_relaxed(&pool->stop))
+			break;
+		/* The next copy takes the place of the one that a failure is to be told from. */
+		if (WI_UNLIKELY(dispatcher->gathered && dispatcher->copy))
 			break;
 		if (WI_LIKELY(!dispatcher->owed && !dispatcher->gathered))
 			move_cursor(dispatcher, &batch);
@@ -449,7 +577,7 @@ may_take_over(struct wi_dispatcher *dispatcher, struct wi_lane *lane)
 {
 	struct wi_pool *pool = dispatcher->pool;
 	struct wi_ring *ring = wi_load_acquire(&lane->ring);                /* E8 */
-	uint64_t cursor = wi_load_acquire(&ring->cursor[dispatcher->cursor].position);
+	uint64_t cursor = wi_load_acquire(&ring->cursor[dispatcher->cursor].done);
 	bool waited = dispatcher->waiting[lane->index] == cursor + 1;
 
 	dispatcher->seen[lane->index] = cursor;
@@ -535,7 +663,7 @@ waits(const struct wi_dispatcher *dispatcher, const struct wi_lane *lane)
 	struct wi_ring *ring = wi_load_acquire(&lane->ring);                /* E8 */
 	uint32_t cursor = dispatcher->cursor;
 
-	return wi_pool_bound(dispatcher->pool, ring) > wi_load_acquire(&ring->cursor[cursor].position) &&
+	return wi_pool_bound(dispatcher->pool, ring) > wi_load_acquire(&ring->cursor[cursor].done) &&
 	       wi_load_relaxed(&lane->lease[cursor].holder) == 0;
 }
 

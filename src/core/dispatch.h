@@ -17,6 +17,12 @@
 
 #include "core/pool.h"
 
+/*
+ * What a dispatcher of a WEIR_BEHIND_SKIP pool may copy out of a ring of any size: one walk, and the largest record
+ * that begins in it. Only pages that are touched take memory.
+ */
+#define WI_DISPATCH_COPY_SIZE ((size_t)WI_RING_SIZE_MAX / 64 + WI_RING_SIZE_MAX / 4 + 4096)
+
 /* One look at the busy lanes and at some others; handles what it finds. How many events. */
 uint32_t wi_dispatch_pass(struct wi_dispatcher *dispatcher);
 

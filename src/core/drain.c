@@ -18,7 +18,7 @@ drain_cursor(struct drain *drain, const struct wi_pool *pool, const struct wi_cu
 {
 	struct wi_backoff backoff = wi_backoff_until(drain->deadline);
 
-	while (wi_load_acquire(&cursor->position) < tail &&                         /* E2 */
+	while (wi_load_acquire(&cursor->done) < tail &&                         /* E2 */
 	       !wi_load_acquire(&pool->unread) && !wi_load_acquire(&pool->abandoned)) {
 		drain->waited = true;
 		if (!wi_backoff_wait(&backoff))

@@ -31,10 +31,11 @@ show_pool(weir_bus *bus, const struct wi_pool *pool)
 	entry->seen = sum.seen, entry->routed = sum.routed, entry->unrouted = sum.unrouted;
 	entry->batches = sum.batches, entry->parks = sum.parks, entry->wakes = sum.wakes;
 	entry->late_wakes = sum.late_wakes, entry->steals = sum.steals;
-	entry->stuck = sum.stuck;
+	entry->skipped_behind = sum.skipped_behind, entry->stuck = sum.stuck;
 	entry->dispatcher_count = pool->dispatcher_count;
 	entry->wait = pool->wait;
 	entry->order = pool->order;
+	entry->behind = pool->behind;
 }
 
 static void

@@ -81,6 +81,7 @@ take_options(struct wi_pool *pool, const weir_pool_options *options)
 	pool->stuck_after_ns = options->stuck_after_ns ? options->stuck_after_ns : WI_SECOND;
 	pool->wait = options->wait;
 	pool->order = options->order;
+	pool->behind = options->behind;
 	pool->thread_begin = options->thread_begin;
 	pool->thread_end = options->thread_end;
 	pool->thread_context = options->thread_context;
@@ -106,6 +107,9 @@ init_dispatcher(struct wi_pool *pool, uint32_t index)
 	dispatcher->waiting = wi_memory_take(lanes * sizeof *dispatcher->waiting);
 	dispatcher->busy = wi_memory_take(lanes * sizeof *dispatcher->busy);
 	dispatcher->quiet_count = wi_memory_take(lanes * sizeof *dispatcher->quiet_count);
+	if (pool->behind == WEIR_BEHIND_SKIP &&
+	    !(dispatcher->copy = wi_memory_map(WI_DISPATCH_COPY_SIZE, WI_MAP_LAZY)))
+		return false;
 	if (!dispatcher->seen || !dispatcher->waiting || !dispatcher->busy || !dispatcher->quiet_count ||
 	    wi_producer_open(pool->lanes, &options, WI_PRODUCER_DISPATCHER, &dispatcher->producer) != WEIR_OK)
 		return false;
@@ -124,7 +128,8 @@ take_cursors(struct wi_pool *pool)
 	bool each = pool->order == WEIR_ORDER_KEY;
 	uint32_t left;
 
-	if (!wi_lanes_open_cursors(pool->lanes, each ? pool->dispatcher_count : 1, &pool->cursors))
+	if (!wi_lanes_open_cursors(pool->lanes, each ? pool->dispatcher_count : 1,
+	                           pool->behind == WEIR_BEHIND_SKIP, &pool->cursors))
 		return false;
 	pool->has_cursors = true;
 	left = pool->cursors;
@@ -231,6 +236,7 @@ wi_pool_destroy(struct wi_pool *pool)
 
 		if (dispatcher->producer)
 			wi_producer_close(dispatcher->producer);
+		wi_memory_unmap(dispatcher->copy, WI_DISPATCH_COPY_SIZE);
 		wi_memory_give(dispatcher->seen);
 		wi_memory_give(dispatcher->waiting);
 		wi_memory_give(dispatcher->busy);
@@ -254,6 +260,7 @@ bury_cursor(struct wi_lane *lane, uint32_t cursor)
 		return true;
 	if (!wi_lease_take(lease, UINT32_MAX))                                      /* E6 */
 		return false;
+	wi_store_release(&lane->ring->cursor[cursor].done, WI_CURSOR_UNUSED);
 	wi_store_release(&lane->ring->cursor[cursor].position, WI_CURSOR_UNUSED);
 	return true;
 }
@@ -324,6 +331,21 @@ seen(const struct wi_pool *pool)
 }
 
 void
+wi_pool_counts_add(weir_pool_counts *sum, const weir_pool_counts *more)
+{
+	sum->seen += more->seen;
+	sum->routed += more->routed;
+	sum->unrouted += more->unrouted;
+	sum->skipped_behind += more->skipped_behind;
+	sum->batches += more->batches;
+	sum->parks += more->parks;
+	sum->wakes += more->wakes;
+	sum->late_wakes += more->late_wakes;
+	sum->steals += more->steals;
+	sum->stuck += more->stuck;
+}
+
+void
 wi_pool_sum(const struct wi_pool *pool, weir_pool_counts *sum)
 {
 	for (uint32_t i = 0; i < pool->dispatcher_count; i++) {
@@ -331,6 +353,7 @@ wi_pool_sum(const struct wi_pool *pool, weir_pool_counts *sum)
 
 		sum->routed += wi_load_relaxed(&dispatcher->routed);
 		sum->unrouted += wi_load_relaxed(&dispatcher->unrouted);
+		sum->skipped_behind += wi_load_relaxed(&dispatcher->skipped_behind);
 		sum->batches += wi_load_relaxed(&dispatcher->batches);
 		sum->parks += wi_load_relaxed(&dispatcher->parks);
 		sum->wakes += wi_load_relaxed(&dispatcher->wakes);

@@ -54,6 +54,7 @@ struct wi_dispatcher {
 	weir_delivery delivery;
 	uint32_t index;                 /* in the pool; its number in leases is index + 1 */
 	uint32_t cursor;                /* index in every ring of the one that it moves */
+	unsigned char *copy;            /* WEIR_BEHIND_SKIP: what it has copied out of a ring */
 	const struct weir_tail_ *producer_tail; /* not idle: a handler left reservations open */
 	size_t tally_offset;            /* of its tally in every subscription */
 	uint32_t flags;                 /* topic_flags of the last event without the topic, */
@@ -73,7 +74,7 @@ struct wi_dispatcher {
 
 	/* Counters: written here, read by anybody. */
 	WI_ALIGNED uint64_t routed;
-	uint64_t unrouted, batches, parks, wakes, late_wakes, steals;
+	uint64_t unrouted, skipped_behind, batches, parks, wakes, late_wakes, steals;
 
 	WI_ALIGNED struct wi_watch watch;       /* the keeper's */
 
@@ -97,6 +98,7 @@ struct wi_pool {
 	uint64_t stuck_after_ns;
 	weir_wait wait;
 	weir_order order;
+	weir_behind behind;
 	uint32_t hop_count_max;
 	uint32_t after;                 /* bits: the cursors that it follows instead of the tail */
 	uint32_t followers;             /* pools that follow it */
@@ -149,6 +151,7 @@ void wi_pool_destroy(struct wi_pool *pool);
 bool wi_pool_bury(struct wi_pool *pool);
 
 void wi_pool_sum(const struct wi_pool *pool, weir_pool_counts *sum);
+void wi_pool_counts_add(weir_pool_counts *sum, const weir_pool_counts *more);
 
 /* Events of all rings that the pool is through with. */
 uint64_t wi_pool_through(const struct wi_pool *pool);

@@ -66,7 +66,69 @@ wi_producer_limit(struct wi_producer *producer)
 	return least == WI_CURSOR_UNUSED ? wi_load_relaxed(&producer->hot.tail->position) + room : least + room;
 }
 
+/* In the older of the two notes: the other one stays whole as long as the cursor stands where it says (E11). */
+static void
+note_skip(struct wi_cursor *cursor, const struct weir_tail_ *tail)
+{
+	struct wi_note *note = &cursor->skip[cursor->skip[0].position > cursor->skip[1].position];
+
+	wi_store_relaxed(&note->position, tail->position);
+	wi_store_release(&note->sequence, tail->count);
+}
+
+/*
+ * Moves one to the tail if it is in the way. A try fails only because the dispatcher has moved on, by an
+ * event at least; after some, who publishes is to ask again later.
+ */
+static void
+skip_one(struct wi_cursor *cursor, const struct weir_tail_ *tail, uint64_t end, uint64_t room)
+{
+	enum { TRIES = 4 };
+
+	for (int i = 0; i < TRIES; i++) {
+		uint64_t position = wi_load_acquire(&cursor->position);
+
+		if (position == WI_CURSOR_UNUSED || position == tail->position ||
+		    (position + room >= end && tail->position - position <= room / 4 * 3))
+			return;
+		if (i == 0)
+			note_skip(cursor, tail);
+		if (wi_cas(&cursor->position, &position, tail->position))               /* E11 */
+			return;
+	}
+}
+
+bool
+wi_producer_skip(struct wi_producer *producer, uint64_t end)
+{
+	struct wi_cursor *cursor = producer->lane->ring->cursor;
+	uint32_t skip = wi_load_acquire(&producer->lanes->cursors_skip);
+	uint32_t count = wi_load_relaxed(&producer->lanes->cursor_count);
+	uint64_t room = producer->hot.mask + 1;
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t position = wi_load_acquire(&cursor[i].position);           /* E2 */
+
+		if (!(skip & 1u << i) && position != WI_CURSOR_UNUSED && position + room < end)
+			return false;
+	}
+	for (uint32_t left = skip; left; left &= left - 1)
+		skip_one(&cursor[__builtin_ctz(left)], producer->hot.tail, end, room);
+	return skip != 0;
+}
+
 /* -- opening ---------------------------------------------------------------- */
+
+static void
+show_cursors(struct wi_ring *ring, uint32_t cursors, uint64_t position)
+{
+	for (; cursors; cursors &= cursors - 1) {
+		struct wi_cursor *cursor = &ring->cursor[__builtin_ctz(cursors)];
+
+		wi_store_release(&cursor->done, position);                          /* E2 */
+		wi_store_release(&cursor->position, position);                      /* E2 */
+	}
+}
 
 static bool
 drained(const struct wi_lane *lane)
@@ -74,9 +136,9 @@ drained(const struct wi_lane *lane)
 	uint64_t tail = wi_load_relaxed(&lane->ring->tail.position);
 
 	for (int i = 0; i < WI_CURSOR_COUNT_MAX; i++) {
-		uint64_t position = wi_load_acquire(&lane->ring->cursor[i].position);       /* E2 */
+		uint64_t done = wi_load_acquire(&lane->ring->cursor[i].done);               /* E2 */
 
-		if (position != WI_CURSOR_UNUSED && position != tail)
+		if (done != WI_CURSOR_UNUSED && done != tail)
 			return false;
 	}
 	return true;
@@ -112,8 +174,7 @@ change_ring(struct wi_lane *lane, uint32_t ring_size)
 	*place = NULL;
 	/* Somebody who loaded lane->ring long ago may still look at this one: cursors before the tail. */
 	for (int i = 0; i < WI_CURSOR_COUNT_MAX; i++)
-		wi_store_release(&ring->cursor[i].position,                         /* E2 */
-		                 wi_load_acquire(&lane->ring->cursor[i].position));
+		show_cursors(ring, 1u << i, wi_load_acquire(&lane->ring->cursor[i].done));
 	wi_store_relaxed(&ring->tail.open.state, 0u);
 	wi_store_relaxed(&ring->tail.count, lane->ring->tail.count);
 	wi_store_release(&ring->tail.position, lane->ring->tail.position);          /* E1 */
@@ -162,10 +223,9 @@ create_lane(struct wi_lanes *lanes, uint32_t ring_size, bool onward)
 	lane->index = lanes->count;
 	lane->onward = onward;
 	lane->ring->tail.position = FIRST_POSITION;
-	for (uint32_t used = lanes->cursors_used; used; used &= used - 1) {
-		lane->ring->cursor[__builtin_ctz(used)].position = FIRST_POSITION;
+	show_cursors(lane->ring, lanes->cursors_used, FIRST_POSITION);
+	for (uint32_t used = lanes->cursors_used; used; used &= used - 1)
 		lane->lease[__builtin_ctz(used)].position = FIRST_POSITION;
-	}
 	return lane;
 }
 
@@ -459,13 +519,6 @@ read_tail(const struct weir_tail_ *tail, uint64_t *ret_position, uint64_t *ret_c
 }
 
 static void
-show_cursors(struct wi_ring *ring, uint32_t cursors, uint64_t position)
-{
-	for (; cursors; cursors &= cursors - 1)
-		wi_store_release(&ring->cursor[__builtin_ctz(cursors)].position, position);         /* E2 */
-}
-
-static void
 start_cursors(struct wi_lane *lane, uint32_t cursors)
 {
 	uint64_t position, count;
@@ -516,7 +569,7 @@ open_cursors_locked(struct wi_lanes *lanes, uint32_t cursors)
 }
 
 bool
-wi_lanes_open_cursors(struct wi_lanes *lanes, uint32_t count, uint32_t *ret_cursors)
+wi_lanes_open_cursors(struct wi_lanes *lanes, uint32_t count, bool skip, uint32_t *ret_cursors)
 {
 	uint32_t cursors;
 
@@ -524,6 +577,9 @@ wi_lanes_open_cursors(struct wi_lanes *lanes, uint32_t count, uint32_t *ret_curs
 	cursors = free_cursors(lanes, count);
 	if (cursors) {
 		open_cursors_locked(lanes, cursors);
+		/* Not before they stand where they begin: that store would put them back. */
+		if (skip)
+			wi_store_release(&lanes->cursors_skip, lanes->cursors_skip | cursors);
 		*ret_cursors = cursors;
 	}
 	pthread_mutex_unlock(&lock);
@@ -535,6 +591,7 @@ wi_lanes_close_cursors(struct wi_lanes *lanes, uint32_t cursors, bool again)
 {
 	pthread_mutex_lock(&lock);
 	lanes->cursors_used &= ~cursors;
+	wi_store_relaxed(&lanes->cursors_skip, lanes->cursors_skip & ~cursors);
 	if (again) {
 		lanes->cursors_taken &= ~cursors;
 		for (uint32_t i = 0; i < lanes->count; i++)

@@ -108,6 +108,7 @@ struct wi_lanes {
 	uint32_t hop_count_max;
 	uint32_t cursor_count;          /* cursors [0, cursor_count) may be in use */
 	uint32_t cursors_used, cursors_taken;   /* bits: followed by a pool; not to be given to another */
+	uint32_t cursors_skip;          /* bits: producers may move them (WEIR_BEHIND_SKIP) */
 	uint64_t serial;
 	weir_clock clock;
 	struct wi_wake *wake;
@@ -135,9 +136,9 @@ void wi_producer_close(struct wi_producer *producer);
  * So many cursors in every ring, at what is committed, all of them at one place. While producers run: the cursor is shown at the tail of a
  * moment, the heavy fence makes every refresh of a limit from then on see it, and the tail is read again. A limit
  * taken before ends at most a ring's length beyond that second tail, so from there nothing is overwritten
- * unread. False: so many of the 16 are not free.
+ * unread. skip: from then on producers may move them. False: so many of the 16 are not free.
  */
-bool wi_lanes_open_cursors(struct wi_lanes *lanes, uint32_t count, uint32_t *ret_cursors);
+bool wi_lanes_open_cursors(struct wi_lanes *lanes, uint32_t count, bool skip, uint32_t *ret_cursors);
 /* again: they may be given to other pools. */
 void wi_lanes_close_cursors(struct wi_lanes *lanes, uint32_t cursors, bool again);
 
@@ -160,6 +161,13 @@ void wi_lanes_each(struct wi_lanes *lanes, void (*visit)(void *context, const st
 
 /* The end of what the slowest cursor leaves; at most 16 loads. Remembers which it was. */
 uint64_t wi_producer_limit(struct wi_producer *producer);
+
+/*
+ * For the producer's thread, which wants room up to `end`: if all other pools leave it, moves the cursors of
+ * WEIR_BEHIND_SKIP pools that do not, or that are more than three quarters of the ring behind, to the tail
+ * (E11). False: the others do not, or there are none. At most 16 loads, and a few tries for each cursor moved.
+ */
+WI_COLD bool wi_producer_skip(struct wi_producer *producer, uint64_t end);
 
 static inline bool
 wi_producer_in_child(const struct wi_producer *producer)

@@ -129,11 +129,22 @@ weir_wake_(weir_producer *producer)
 
 /* -- room ------------------------------------------------------------------- */
 
+/* Where a record may end, of which one wants to end at `end`. Inside. */
+static uint64_t
+limit_for(struct wi_producer *producer, uint64_t end)
+{
+	uint64_t limit = wi_producer_limit(producer);
+
+	if (WI_LIKELY(!wi_load_relaxed(&producer->lanes->cursors_skip)) || !wi_producer_skip(producer, end))
+		return limit;
+	return wi_producer_limit(producer);
+}
+
 /* Takes a new limit from the cursors. Inside, and after check() saw the gate open (E5). */
 static uint64_t
-refresh(struct wi_producer *producer)
+refresh(struct wi_producer *producer, uint64_t end)
 {
-	uint64_t limit = wi_producer_limit(producer) - producer->kept;
+	uint64_t limit = limit_for(producer, end + producer->kept) - producer->kept;
 
 	if (!producer->slow)
 		wi_store_relaxed(&producer->hot.limit, limit);
@@ -173,8 +184,8 @@ hops_of(const struct wi_producer *producer, const weir_attributes *attributes)
 	return WI_MAX(own, given);
 }
 
-static uint64_t
-time_now(const struct wi_producer *producer)
+uint64_t
+wi_publish_time(const struct wi_producer *producer)
 {
 	uint64_t time = wi_load_relaxed(producer->hot.clock);
 
@@ -214,7 +225,7 @@ check(struct wi_producer *producer, weir_topic topic, const weir_attributes *att
 	entry->trace = attributes && attributes->trace ? attributes->trace : producer->inherited_trace;
 	entry->topic_flags |= entry->trace ? WEIR_TRACE_ : 0;
 	entry->time = attributes && attributes->flags & WEIR_ATTRIBUTE_TIME ? attributes->time
-	                                                                    : time_now(producer);
+	                                                                    : wi_publish_time(producer);
 	entry->need = wi_record_need(size, entry->topic_flags);
 	return WEIR_OK;
 }
@@ -243,7 +254,7 @@ fits(struct wi_producer *producer, uint64_t end)
 {
 	/* In a slow producer hot.limit is 0 for good and `room` takes its place. */
 	return end <= (producer->slow ? producer->room : wi_load_relaxed(&producer->hot.limit)) ||
-	       end <= refresh(producer);
+	       end <= refresh(producer, end);
 }
 
 static weir_event *
@@ -350,11 +361,11 @@ wi_publish_failure(struct wi_producer *producer, uint32_t hops, const weir_trace
 		return weir_refuse_(&producer->hot);
 	if (!inside(producer))
 		return WEIR_EFORKED;
-	entry.time = time_now(producer);
+	entry.time = wi_publish_time(producer);
 	entry.need = wi_record_need(entry.size, entry.topic_flags);
 	position = tail_of(producer)->position;
 	/* Up to the cursors themselves, and past the gates: what is shut is the way for others. */
-	if (position + entry.need > wi_producer_limit(producer))
+	if (position + entry.need > limit_for(producer, position + entry.need))
 		return refuse(producer, &producer->counts.refused_full, WEIR_EFULL);
 	payload = (unsigned char *)(write_in_ring(producer, position, &entry) + 1);
 	memcpy(payload, failure, failure->size);

@@ -15,6 +15,9 @@ weir_status wi_publish_try(struct wi_producer *producer, weir_topic topic,
 /* The refusal of a publish_wait that has given up. */
 void wi_publish_count_full(struct wi_producer *producer);
 
+/* What an event of this moment has as its time. */
+uint64_t wi_publish_time(const struct wi_producer *producer);
+
 /*
  * What a dispatcher's producer passes on: events are caused by one with one hop less, and
  * carry its trace (NULL: none), which must stay until the next call.

@@ -22,7 +22,7 @@ wi_ring_create(uint32_t size)
 	ring->size = size;
 	ring->bytes_offset = sizeof *ring;
 	for (int i = 0; i < WI_CURSOR_COUNT_MAX; i++)
-		ring->cursor[i].position = WI_CURSOR_UNUSED;
+		ring->cursor[i].position = ring->cursor[i].done = WI_CURSOR_UNUSED;
 	return ring;
 }
 

@@ -21,6 +21,7 @@
  * Edges (docs/ordering.md):
  *   E1  publish: tail release      ->  dispatch: tail acquire        the records below it
  *   E2  dispatch: cursor release   ->  producer: cursor acquire      leave to overwrite what is below it
+ *   E11 producer and dispatcher both move the cursor of a WEIR_BEHIND_SKIP pool
  *
  * The mapping holds no pointer: another process could read it.
  */
@@ -44,8 +45,20 @@ enum {
 /* A cursor that no pool uses: never the slowest. */
 #define WI_CURSOR_UNUSED UINT64_MAX
 
+/* A place in the ring and the number of events below it. */
+struct wi_note {
+	uint64_t position, sequence;
+};
+
+/*
+ * Of a pool with WEIR_BEHIND_SKIP a producer may move the position on, after it has noted
+ * where to; what its holder has come to is `done`, which is at most the position. Elsewhere they
+ * are the same.
+ */
 struct wi_cursor {
-	WI_ALIGNED uint64_t position;
+	WI_ALIGNED uint64_t position;   /* leave to overwrite what is below it */
+	uint64_t done;                  /* what is below it was handled, with its batch_end, or told as a gap */
+	struct wi_note skip[2];         /* the producer's: the last places that it moved the position to */
 };
 
 struct wi_ring {

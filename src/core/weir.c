@@ -83,7 +83,8 @@ pool_options_allowed(const weir_pool_options *options)
 	cpu_set_t set;
 
 	return options->dispatcher_count <= WI_DISPATCHER_COUNT_MAX &&
-	       (unsigned)options->order <= WEIR_ORDER_KEY && options->behind == WEIR_BEHIND_HOLD &&
+	       (unsigned)options->order <= WEIR_ORDER_KEY && (unsigned)options->behind <= WEIR_BEHIND_SKIP &&
+	       (options->order == WEIR_ORDER_PRODUCER || options->behind == WEIR_BEHIND_HOLD) &&
 	       (unsigned)options->wait <= WEIR_WAIT_PARK &&
 	       (options->after || !options->after_count) &&
 	       (!options->cpus || wi_cpus_parse(options->cpus, &set));

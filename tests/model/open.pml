@@ -6,7 +6,7 @@
  *   producer()      weir_publish(): include/weir/inline.h; publish_inside(), refresh():
  *                   src/core/publish.c; wi_producer_limit(): src/core/producer.c
  *   old_pool()      the dispatcher of a pool that is there already: src/core/dispatch.c
- *   new_pool()      wi_lanes_open_cursor(), read_tail(), start_cursor(): src/core/producer.c, then
+ *   new_pool()      wi_lanes_open_cursors(), read_tail(), start_cursors(): src/core/producer.c, then
  *                   its dispatcher
  * With AFTER the new pool follows the old one (wi_pool_bound()), ahead of which it may begin.
  * With ALONE there is no old pool. With SKIP the producer may move the new pool's cursor
