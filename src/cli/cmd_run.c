@@ -101,8 +101,10 @@ open_pools(struct run *run)
 			    status == WEIR_ENOENT ? "it is after a pool that is not given before it"
 			    : status == WEIR_EINVAL
 				    ? "an option is not allowed, or the name is taken"
+			    : status == WEIR_ELIMIT
+				    ? "a ring has 16 places: one for a pool, with order=key one for a dispatcher"
 				    : weir_status_text(status));
-	return status == WEIR_EINVAL || status == WEIR_ENOENT ? WI_EXIT_USAGE : WI_EXIT_FAILED;
+	return status == WEIR_ENOMEM ? WI_EXIT_FAILED : WI_EXIT_USAGE;
 }
 
 static int
