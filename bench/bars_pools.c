@@ -328,16 +328,18 @@ begin_turns(uint64_t turn_ns, const weir_pool_options *stuck)
 {
 	struct turns *turns = mmap(NULL, sizeof *turns, PROT_READ | PROT_WRITE,
 	                           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t child;
 
 	if (turns == MAP_FAILED)
 		return NULL;
 	turns->turn_ns = turn_ns;
-	turns->child = fork();
-	if (!turns->child) {
+	child = fork();
+	if (!child) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		_exit(!take_turns(turns, stuck));
 	}
-	return turns->child > 0 && wait_for_turn(turns) ? turns : NULL;
+	turns->child = child;
+	return child > 0 && wait_for_turn(turns) ? turns : NULL;
 }
 
 static double
