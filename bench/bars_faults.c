@@ -121,8 +121,8 @@ ns_beside_quarantined(uint32_t count, uint64_t events)
 }
 
 /*
- * All of an event's time, for each of them: without them the producer may be what takes longest, and
- * the difference would be too small.
+ * All of an event's time, for each of them: without them the producer may be what takes longest,
+ * and the difference would be too small.
  */
 static bool
 quarantined(struct bar_run *run, const struct bar *bar)

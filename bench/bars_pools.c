@@ -5,6 +5,7 @@
  *
  * The rig's pool, which spins on the dispatchers' processor, is "the first".
  */
+#include <inttypes.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
@@ -93,8 +94,9 @@ close_slow(struct stream *stream)
 	if (status == WEIR_ETIMEDOUT && before && before <= stream->count - report.undelivered &&
 	    after >= stream->count - report.undelivered)
 		return true;
-	fprintf(stderr, "slow pool: %s, of %lu handled %lu to %lu, undelivered %lu\n",
-	        weir_status_text(status), stream->count, before, after, report.undelivered);
+	fprintf(stderr, "slow pool: %s, of %" PRIu64 " handled %" PRIu64 " to %" PRIu64
+	        ", undelivered %" PRIu64 "\n", weir_status_text(status), stream->count, before,
+	        after, report.undelivered);
 	return false;
 }
 
@@ -263,9 +265,9 @@ end_stuck(struct skipper *skipper)
 	if (counts.skipped_behind && counts.skipped_behind == skipper->skipped &&
 	    counts.seen == skipper->handled + skipper->skipped && !skipper->wrong)
 		return true;
-	fprintf(stderr, "seen %lu, handled %lu, skipped %lu, in gaps %lu, out of order %lu\n",
-	        counts.seen, skipper->handled, counts.skipped_behind, skipper->skipped,
-	        skipper->wrong);
+	fprintf(stderr, "seen %" PRIu64 ", handled %" PRIu64 ", skipped %" PRIu64
+	        ", in gaps %" PRIu64 ", out of order %" PRIu64 "\n", counts.seen,
+	        skipper->handled, counts.skipped_behind, skipper->skipped, skipper->wrong);
 	return false;
 }
 

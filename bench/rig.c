@@ -119,7 +119,8 @@ rig_open(const struct rig_options *options)
 	rig->topic_count = options->topic_count ? options->topic_count : 64;
 	producer.ring_size = options->ring_size;
 	if (!open_bus(rig, options) || !open_topics(rig) || !subscribe(rig, options) ||
-	    rig_failed(weir_producer_open(rig->bus, &producer, &rig->producer), "weir_producer_open")) {
+	    rig_failed(weir_producer_open(rig->bus, &producer, &rig->producer),
+	               "weir_producer_open")) {
 		discard(rig);
 		return NULL;
 	}

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * diamond.c - two things that may be done at once, between one that comes first and one that comes last.
+ * diamond.c - two things that may be done at once, between a first and a last.
  *
  *                           +--> pool "price" --+
  *   orders --> pool "check" +                   +--> pool "ship"
  *                           +--> pool "stock" --+
  *
- * Each pool has a thread of its own. It gets an order when the pools that it is `after` are done with it,
- * and sees what they wrote: no locks.
+ * Each pool has a thread of its own. It gets an order when the pools that it is `after` are done
+ * with it, and sees what they wrote: no locks.
  *
  * Build it against an installed weir:
  *   cc -o diamond diamond.c $(pkg-config --cflags --libs weir)
