@@ -26,8 +26,8 @@ log_errors(void *context, int level, const char *id, const char *text)
 		fprintf(stderr, "weir: %s: %s\n", id, text);
 }
 
-static int
-add(const weir_event *event, const weir_delivery *delivery, void *context)
+int
+rig_sum(const weir_event *event, const weir_delivery *delivery, void *context)
 {
 	uint64_t *sum = context;
 	const uint64_t *word = weir_event_data(event);
@@ -47,6 +47,8 @@ open_bus(struct rig *rig, const struct rig_options *options)
 	snprintf(cpu, sizeof cpu, "%d", machine_dispatcher_cpu());
 	bus.log = log_errors;
 	pool.wait = options->wait ? options->wait : WEIR_WAIT_SPIN;
+	pool.dispatcher_count = options->dispatcher_count;
+	pool.order = options->order;
 	pool.cpus = options->unpinned ? NULL : cpu;
 	pool.thread_begin = options->thread_begin;
 	pool.thread_context = options->context;
@@ -83,7 +85,7 @@ subscribe(struct rig *rig, const struct rig_options *options)
 	rig->per_event = count;
 	for (uint32_t i = 0; *pattern && i < count; i++)
 		if (rig_failed(weir_subscribe(rig->bus, pattern,
-		                              options->handler ? options->handler : add,
+		                              options->handler ? options->handler : rig_sum,
 		                              options->handler ? options->context : &rig->sum,
 		                              NULL, &subscription),
 		               "weir_subscribe"))
@@ -106,6 +108,7 @@ struct rig *
 rig_open(const struct rig_options *options)
 {
 	static const struct rig_options defaults;
+	weir_producer_options producer = WEIR_PRODUCER_OPTIONS_INIT;
 	struct rig *rig = aligned_alloc(MACHINE_LINE, sizeof *rig);
 
 	if (!rig)
@@ -114,13 +117,33 @@ rig_open(const struct rig_options *options)
 	if (!options)
 		options = &defaults;
 	rig->topic_count = options->topic_count ? options->topic_count : 64;
+	producer.ring_size = options->ring_size;
 	if (!open_bus(rig, options) || !open_topics(rig) || !subscribe(rig, options) ||
-	    rig_failed(weir_producer_open(rig->bus, NULL, &rig->producer), "weir_producer_open")) {
+	    rig_failed(weir_producer_open(rig->bus, &producer, &rig->producer),
+	               "weir_producer_open")) {
 		discard(rig);
 		return NULL;
 	}
 	machine_pin(machine_producer_cpu());
 	return rig;
+}
+
+bool
+rig_add_pool(struct rig *rig, const weir_pool_options *options, const char *pattern,
+             weir_handler_fn handler, void *context, weir_pool **ret_pool)
+{
+	weir_subscription_options subscription = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+	weir_subscription id;
+	weir_status status;
+
+	machine_unpin();
+	status = weir_pool_open(rig->bus, options, ret_pool);
+	machine_pin(machine_producer_cpu());
+	if (rig_failed(status, "weir_pool_open"))
+		return false;
+	subscription.pool = *ret_pool;
+	return !rig_failed(weir_subscribe(rig->bus, pattern, handler, context, &subscription, &id),
+	                   "weir_subscribe");
 }
 
 void

@@ -21,6 +21,9 @@ struct rig_options {
 	const char *pattern;        /* default "bench.*.update"; "" for no subscription */
 	uint32_t subscription_count;    /* default 1, all with the pattern */
 	uint32_t topic_count;           /* default 64: bench.t00.update, ... */
+	uint32_t ring_size;             /* of the producer; default the bus's */
+	uint32_t dispatcher_count;      /* default 1 */
+	weir_order order;
 	weir_wait wait;                 /* default (0) SPIN; the rig never runs ADAPTIVE */
 	bool unpinned;                  /* the dispatcher may run anywhere */
 	weir_handler_fn handler;        /* default: the one that sums; else `context` is its own */
@@ -51,6 +54,16 @@ bool rig_settle(struct rig *rig);
 
 /* Flush, compare the books, close, free. False after a message. */
 bool rig_close(struct rig *rig);
+
+/*
+ * One more pool with one subscription to `pattern`, closed at the latest with the rig's bus. Its
+ * threads may run anywhere, but for options->cpus.
+ */
+bool rig_add_pool(struct rig *rig, const weir_pool_options *options, const char *pattern,
+                  weir_handler_fn handler, void *context, weir_pool **ret_pool);
+
+/* The handler that adds the first word of each payload to the uint64_t at `context`. */
+int rig_sum(const weir_event *event, const weir_delivery *delivery, void *context);
 
 /* True and a message if status is not WEIR_OK. */
 bool rig_failed(weir_status status, const char *what);

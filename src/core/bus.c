@@ -496,7 +496,7 @@ wi_bus_pool_close(weir_bus *bus, struct wi_pool *pool, uint64_t deadline, weir_c
 {
 	weir_producer_counts producers = { 0 };
 	uint64_t before;
-	bool allowed, drained;
+	bool allowed, drained, stopped;
 
 	pthread_mutex_lock(&bus->control);
 	allowed = wi_bus_pool_is_open(bus, pool) && pool != bus->pool && !pool->followers;
@@ -507,11 +507,12 @@ wi_bus_pool_close(weir_bus *bus, struct wi_pool *pool, uint64_t deadline, weir_c
 		return WEIR_EINVAL;
 	before = wi_pool_through(pool);
 	drained = wi_bus_flush(bus, pool, deadline) == WEIR_OK;
+	stopped = wi_pool_stop(pool, drained ? UINT64_MAX : wi_clock_deadline(100 * WI_MILLISECOND));
 	if (!drained)
 		wi_lanes_sum(&bus->lanes, &producers);
 	report->delivered = wi_pool_through(pool) - before;
 	report->undelivered = drained ? 0 : producers.committed - wi_pool_through(pool);
-	if (wi_pool_stop(pool, drained ? UINT64_MAX : wi_clock_deadline(100 * WI_MILLISECOND)))
+	if (stopped)
 		bury_pool(bus, pool);
 	else
 		abandon_pool(bus, pool);

@@ -31,18 +31,30 @@ needs_libweir()
 	LC_ALL=C readelf -d "$1" | grep 'NEEDED.*\[libweir\.so'
 }
 
+examples='hello pipeline diamond'
+
+# compile_examples PKG_CONFIG_OPTION...
+# shellcheck disable=SC2046 # pkg-config prints words
+compile_examples()
+{
+	for example in $examples; do
+		compile -o "$work/$example" "$source/docs/examples/$example/$example.c" \
+			$(pkg-config "$@" --cflags --libs weir)
+	done
+}
+
 # shellcheck disable=SC2046 # pkg-config prints words
 case $kind in
 shared)
-	compile -o "$work/hello" "$source/docs/examples/hello/hello.c" \
-		$(pkg-config --cflags --libs weir)
-	needs_libweir "$work/hello"
+	compile_examples
+	for example in $examples; do needs_libweir "$work/$example"; done
 	;;
 static)
 	rm "$lib"/libweir.so*
-	compile -o "$work/hello" "$source/docs/examples/hello/hello.c" \
-		$(pkg-config --static --cflags --libs weir)
-	if needs_libweir "$work/hello"; then exit 1; fi
+	compile_examples --static
+	for example in $examples; do
+		if needs_libweir "$work/$example"; then exit 1; fi
+	done
 	;;
 c++)
 	for level in -O0 -O2; do
@@ -55,9 +67,17 @@ c++)
 esac
 
 status=0
-"$work/hello" >"$work/hello.out" || status=$?
-diff - "$work/hello.out" <<'EOF'
+for example in $examples; do
+	echo "$example:"
+	"$work/$example" || status=$?
+done >"$work/examples.out"
+diff - "$work/examples.out" <<'EOF'
+hello:
 order.after.create: order 42, 1999 cents
 handled 1, failed 0, lost 0
+pipeline:
+safe 10000, handled 10000, too early 0, lost 0
+diamond:
+shipped 10000, too early 0, failed 0, lost 0
 EOF
 exit $status

@@ -533,6 +533,40 @@ test_close_with_a_stuck_handler(void **state)
 	assert_ok(weir_bus_close(bus, UNIT_PATIENCE, NULL));
 }
 
+static int
+sleep_a_moment(const weir_event *event, const weir_delivery *delivery, void *context)
+{
+	(void)event;
+	(void)delivery;
+	usleep(2000);
+	__atomic_add_fetch((uint64_t *)context, 1, __ATOMIC_RELAXED);
+	return 0;
+}
+
+/* What was delivered while the pool stopped is not reported as undelivered. */
+static void
+test_close_report_of_a_slow_pool(void **state)
+{
+	weir_close_report report = WEIR_CLOSE_REPORT_INIT;
+	weir_bus *bus = unit_open(NULL, NULL);
+	weir_producer *producer = unit_producer(bus);
+	weir_topic topic = unit_topic(bus, "a");
+	weir_pool *pool = open_pool(bus, "slow");
+	uint64_t handled = 0, before;
+
+	(void)state;
+	unit_subscribe_in(bus, pool, "a", sleep_a_moment, &handled);
+	for (uint64_t i = 0; i < 1000; i++)
+		publish(producer, topic, i);
+	unit_wait_for(&handled, 1);
+	before = unit_load(&handled);
+	assert_status(WEIR_ETIMEDOUT, weir_pool_close(pool, 5000000, &report));
+	assert_int_equal(report.undelivered, 1000 - handled);
+	assert_in_range(report.delivered, handled - before - 1, handled - before + 1);
+	weir_producer_close(producer);
+	unit_close(bus);
+}
+
 /* -- without memory --------------------------------------------------------- */
 
 static void
@@ -587,6 +621,7 @@ main(void)
 		cmocka_unit_test(test_close_while_another_flushes),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_close_with_a_stuck_handler),
+		cmocka_unit_test(test_close_report_of_a_slow_pool),
 		cmocka_unit_test(test_open_without_memory),
 	};
 
