@@ -3,6 +3,7 @@
 #include "core/drain.h"
 
 #include "base/clock.h"
+#include "core/manual.h"
 
 struct drain {
 	struct wi_pool *const *pools;
@@ -11,6 +12,23 @@ struct drain {
 	uint64_t passed;        /* in this round: the tails' sum, */
 	bool waited;            /*   and whether a cursor was behind its lane's */
 };
+
+/* A pool that is closed meanwhile is due nothing more. */
+static bool
+is_behind(const struct wi_pool *pool, const struct wi_ring *ring, uint64_t tail)
+{
+	return wi_load_acquire(&ring->cursor[pool->cursor].position) < tail &&          /* E2 */
+	       !wi_load_acquire(&pool->unread) && !wi_load_acquire(&pool->abandoned);
+}
+
+/* Handles what manual pools have, any of which may be what the others wait for; else waits. False: too late. */
+static bool
+get_on(const struct drain *drain, struct wi_backoff *backoff)
+{
+	if (wi_manual_pump(drain->pools, drain->pool_count))
+		return wi_clock_monotonic() < drain->deadline;
+	return wi_backoff_wait(backoff);
+}
 
 /* Waits until the pools' cursors are at or past where the tail is now. */
 static bool
@@ -22,14 +40,11 @@ drain_lane(struct drain *drain, struct wi_lane *lane)
 	drain->passed += tail;
 	for (uint32_t p = 0; p < drain->pool_count; p++) {
 		const struct wi_pool *pool = drain->pools[p];
-		const struct wi_cursor *cursor = &ring->cursor[pool->cursor];
 		struct wi_backoff backoff = wi_backoff_until(drain->deadline);
 
-		/* A pool that is closed meanwhile is due nothing more. */
-		while (wi_load_acquire(&cursor->position) < tail &&                 /* E2 */
-		       !wi_load_acquire(&pool->unread) && !wi_load_acquire(&pool->abandoned)) {
+		while (is_behind(pool, ring, tail)) {
 			drain->waited = true;
-			if (!wi_backoff_wait(&backoff))
+			if (!get_on(drain, &backoff) && is_behind(pool, ring, tail))
 				return false;
 		}
 	}

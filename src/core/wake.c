@@ -2,8 +2,12 @@
 /* wake.c - see wake.h. */
 #include "core/wake.h"
 
+#include <errno.h>
 #include <limits.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fence.h"
 #include "base/futex.h"
 
@@ -14,6 +18,8 @@ void
 wi_wake_init(struct wi_wake *wake, weir_fence fence)
 {
 	wake->tick = WEIR_CLOCK_READ_;
+	for (int i = 0; i < WI_CURSOR_COUNT_MAX; i++)
+		wake->descriptor[i] = -1;
 	wake->publisher_fences = fence == WEIR_FENCE_PUBLISHER || !wi_fence_heavy_available();
 }
 
@@ -49,7 +55,70 @@ wi_wake_sleep(struct wi_wake *wake, uint32_t announced, uint32_t pool, uint64_t 
 	return timed_out;
 }
 
-/* True: this caller moved the word on, so the wake-up is its own to send. */
+/* -- descriptors ------------------------------------------------------------ */
+
+/* By syscall(): write() is a place where a thread may be cancelled, and a publish is not. */
+static void
+make_readable(int descriptor)
+{
+	const uint64_t one = 1;
+	int saved = errno;      /* may run in a signal handler */
+
+	syscall(SYS_write, descriptor, &one, sizeof one);
+	errno = saved;
+}
+
+/* E11: who takes a bit writes. `writers` is raised first, for who waits to close a descriptor. */
+static void
+write_to(struct wi_wake *wake, uint32_t pools)
+{
+	uint32_t taken;
+
+	if (!(wi_load_acquire(&wake->armed) & pools))
+		return;
+	wi_add(&wake->writers, 1u);
+	for (taken = wi_and(&wake->armed, ~pools) & pools; taken; taken &= taken - 1)
+		make_readable(wi_load_relaxed(&wake->descriptor[__builtin_ctz(taken)]));
+	wi_sub(&wake->writers, 1u);
+}
+
+void
+wi_wake_arm(struct wi_wake *wake, uint32_t pool)
+{
+	wi_or(&wake->armed, 1u << pool);        /* E11: before the word */
+	wi_wake_announce(wake);
+}
+
+bool
+wi_wake_is_armed(const struct wi_wake *wake, uint32_t pool)
+{
+	return wi_load_acquire(&wake->armed) & 1u << pool;
+}
+
+void
+wi_wake_descriptor(struct wi_wake *wake, uint32_t pool)
+{
+	wi_fence_full();        /* between what the caller stored for the poller, and the look at the bit */
+	write_to(wake, 1u << pool);
+}
+
+void
+wi_wake_forget(struct wi_wake *wake, uint32_t pool)
+{
+	struct wi_backoff backoff = wi_backoff_until(UINT64_MAX);
+	int descriptor;
+
+	wi_and(&wake->armed, ~(1u << pool));
+	while (wi_load_acquire(&wake->writers))
+		wi_backoff_wait(&backoff);
+	descriptor = wi_exchange(&wake->descriptor[pool], -1);
+	if (descriptor >= 0)
+		close(descriptor);
+}
+
+/* -- waking ----------------------------------------------------------------- */
+
+/* True: this caller moved the word on, so the wake-up is its own to send; the pools' that are armed is sent. */
 static bool
 claim_wake(struct wi_wake *wake)
 {
@@ -60,7 +129,10 @@ claim_wake(struct wi_wake *wake)
 	 * committed. Whom it wakes announces itself and fences again before it can sleep,
 	 * and so sees our event.
 	 */
-	return (parked & 1) && wi_cas(&wake->parked, &parked, parked + 1);
+	if (!(parked & 1) || !wi_cas(&wake->parked, &parked, parked + 1))
+		return false;
+	write_to(wake, UINT32_MAX);     /* E11 */
+	return true;
 }
 
 void
