@@ -37,12 +37,17 @@ shared)
 	compile -o "$work/hello" "$source/docs/examples/hello/hello.c" \
 		$(pkg-config --cflags --libs weir)
 	needs_libweir "$work/hello"
+	compile -o "$work/epoll" "$source/docs/examples/epoll/epoll.c" \
+		$(pkg-config --cflags --libs weir) -pthread
+	needs_libweir "$work/epoll"
 	;;
 static)
 	rm "$lib"/libweir.so*
 	compile -o "$work/hello" "$source/docs/examples/hello/hello.c" \
 		$(pkg-config --static --cflags --libs weir)
 	if needs_libweir "$work/hello"; then exit 1; fi
+	compile -o "$work/epoll" "$source/docs/examples/epoll/epoll.c" \
+		$(pkg-config --static --cflags --libs weir) -pthread
 	;;
 c++)
 	for level in -O0 -O2; do
@@ -59,5 +64,14 @@ status=0
 diff - "$work/hello.out" <<'EOF'
 order.after.create: order 42, 1999 cents
 handled 1, failed 0, lost 0
+EOF
+"$work/epoll" >"$work/epoll.out" || status=$?
+diff - "$work/epoll.out" <<'EOF'
+report.after.create 1
+report.after.create 2
+report.after.create 3
+report.after.create 4
+report.after.create 5
+5 reports, the timer ticked meanwhile
 EOF
 exit $status
