@@ -32,19 +32,38 @@ has_work(struct wi_pool *pool)
 	return wi_load_relaxed(&pool->quiet) || wi_dispatch_pending(pool->dispatcher);
 }
 
+/*
+ * Armed, and each earlier arming was answered by a write that has been read: there is none on its way
+ * either. A new descriptor holds one write, for the arming that there was not.
+ */
+static bool
+nothing_to_read(const struct wi_pool *pool)
+{
+	return wi_wake_is_armed(pool->wake, pool->cursor) && pool->write_count == pool->arm_count;
+}
+
+static void
+read_away(struct wi_pool *pool, int descriptor)
+{
+	uint64_t count;
+
+	if (syscall(SYS_read, descriptor, &count, sizeof count) == (long)sizeof count)
+		pool->write_count += count;
+}
+
 /* Nothing more is to be done: from the next event on the descriptor is readable again (E11). */
 static void
 rest(struct wi_pool *pool)
 {
 	struct wi_wake *wake = pool->wake;
 	int descriptor = wi_load_acquire(&wake->descriptor[pool->cursor]);
-	uint64_t count;
 
-	if (descriptor < 0 || has_work(pool))
+	if (descriptor < 0 || has_work(pool) || nothing_to_read(pool))
 		return;
-	syscall(SYS_read, descriptor, &count, sizeof count);    /* before the bit is looked at, or set */
+	read_away(pool, descriptor);                            /* before the bit is looked at, or set */
 	if (wi_wake_is_armed(wake, pool->cursor))
 		return;
+	pool->arm_count++;
 	wi_wake_arm(wake, pool->cursor);                        /* the bit and the word, */
 	if (!wi_wake_fence(wake) || has_work(pool))             /*   the fence, and only then the look */
 		wi_wake_descriptor(wake, pool->cursor);

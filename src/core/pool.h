@@ -111,6 +111,7 @@ struct wi_pool {
 
 	bool manual;                    /* no thread: see manual.h */
 	struct wi_reclaimer *reclaimer; /* the bus's */
+	uint64_t arm_count, write_count;        /* of its descriptor: times armed, and writes that were read away */
 
 	WI_ALIGNED uint32_t stop;       /* finish the batch and leave */
 	uint32_t polling;               /* a manual pool's lock: somebody is in it, or it is closed */
