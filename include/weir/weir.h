@@ -188,8 +188,8 @@ WEIR_API weir_status weir_bus_close(weir_bus *bus, uint64_t timeout_ns, weir_clo
  * weir_bus_flush - wait until every event committed before the call, and every event that handlers
  *                  published because of those (through delivery->producer), is through all pools.
  *
- * Returns: WEIR_OK, WEIR_ETIMEDOUT, WEIR_EDEADLK, WEIR_EFORKED. Manual pools are pumped here; one that
- * another thread polls is waited for.
+ * Returns: WEIR_OK, WEIR_ETIMEDOUT, WEIR_EDEADLK, WEIR_EFORKED. Manual pools are pumped here;
+ * one that another thread polls is waited for.
  */
 WEIR_API weir_status weir_bus_flush(weir_bus *bus, uint64_t timeout_ns);
 
@@ -254,7 +254,7 @@ typedef enum weir_wait {
 struct weir_pool_options {
 	size_t size;
 	const char *name;            /* unique in the bus; default: "default" for the first, then "pool-N" */
-	uint32_t dispatcher_count;   /* default 1, most 256; WEIR_MANUAL: no thread, see weir_pool_poll() */
+	uint32_t dispatcher_count;   /* default 1, most 256; WEIR_MANUAL: no thread, see poll */
 	weir_order order;
 	weir_behind behind;
 	weir_wait wait;
@@ -292,13 +292,16 @@ WEIR_API weir_status weir_pool_close(weir_pool *pool, uint64_t timeout_ns, weir_
 
 /*
  * weir_pool_poll - handle up to count_max events, at most one batch, on this thread; how many.
- *                  batch_end has run on return. Manual pools; 0 in a handler or if another thread is in it.
+ *                  batch_end has run on return. Manual pools; 0 in a handler or if another thread
+ *                  is in it.
  *
- * Any thread, one at a time; what a poll did is seen by the next. A batch is of one ring: a poll may
- * handle fewer than count_max and leave others' events, but answers 0 only if there were none. wait, spin_ns, sleep_ns and
- * cpus of the pool's options mean nothing here, and its thread hooks are not called. The bus's
- * clock does not tick for it: while no dispatcher with a thread is awake publishers read the clock.
- * weir_publish_wait() outside a handler, on the thread that polls, waits for that thread itself.
+ * Any thread, one at a time; what a poll did is seen by the next. A batch is of one ring: a poll
+ * may handle fewer than count_max and leave others' events, but answers 0 only if there were none.
+ * `released` of subscriptions that have ended is called first.
+ * wait, spin_ns, sleep_ns and cpus of the pool's options mean nothing here, and its thread hooks
+ * are not called. The bus's clock does not tick for it: while no dispatcher with a thread is
+ * awake publishers read the clock. weir_publish_wait() outside a handler, on the thread that
+ * polls, waits for that thread itself, until timeout_ns.
  */
 WEIR_API uint32_t weir_pool_poll(weir_pool *pool, uint32_t count_max);
 
@@ -306,10 +309,11 @@ WEIR_API uint32_t weir_pool_poll(weir_pool *pool, uint32_t count_max);
  * weir_pool_get_fd - for epoll and the like: readable while events may wait, until a poll returned
  *                    fewer than count_max. Level-triggered; the pool owns it. Manual pools.
  *
- * Made on first use, close-on-exec, closed with the pool; only to be waited for, not to be read. It may be
- * readable for nothing, and is also when `released` of a subscription waits for a poll. A poll that makes it
- * unreadable interrupts the other processors (some 10 us, see weir_fence), so handle much in each.
- * Returns: WEIR_OK, WEIR_EINVAL (no manual pool), WEIR_EIO (the system has none to give), WEIR_EFORKED.
+ * Any thread. Made on first use, close-on-exec, closed with the pool; only to be waited for, not
+ * to be read. It may be readable for nothing, and is also when `released` of a subscription waits
+ * for a poll. A poll that makes it unreadable interrupts the processors that are busy (some 10 us,
+ * on virtual machines more; not with WEIR_FENCE_PUBLISHER), so let a poll handle many.
+ * Returns: WEIR_OK, WEIR_EINVAL (no manual pool), WEIR_EIO (the system has none), WEIR_EFORKED.
  */
 WEIR_API weir_status weir_pool_get_fd(weir_pool *pool, int *ret_fd);
 

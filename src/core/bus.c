@@ -213,7 +213,7 @@ release_manual(weir_bus *bus)
 		wi_reclaimer_release(&bus->reclaimer, bus->pools[i]);
 }
 
-/* Ends every subscription; the keeper calls `released`, or we. Those of a handler that never returns stay. */
+/* Ends all subscriptions; the keeper calls `released`, or we. Those of a stuck handler stay. */
 static void
 end_subscriptions(weir_bus *bus, bool stopped)
 {

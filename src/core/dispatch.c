@@ -596,7 +596,7 @@ wi_dispatch_poll(struct wi_dispatcher *dispatcher, uint32_t count_max)
 	dispatcher->batch_count_max = WI_MIN(count_max, pool->batch_count_max);
 	wi_dispatch_clock(dispatcher);
 	for (uint32_t looks = lane_count; looks && !events; looks--) {
-		uint32_t l = dispatcher->next_idle_lane < lane_count ? dispatcher->next_idle_lane : 0;
+		uint32_t next = dispatcher->next_idle_lane, l = next < lane_count ? next : 0;
 
 		dispatcher->next_idle_lane = l + 1;
 		events = drain(dispatcher, pool->lanes->lane[l]);

@@ -20,7 +20,7 @@
 /* One look at the busy lanes and at some others; handles what it finds. How many events. */
 uint32_t wi_dispatch_pass(struct wi_dispatcher *dispatcher);
 
-/* For a manual pool: one batch of the next lane that has anything, of at most count_max events. How many. */
+/* For a manual pool: a batch of at most count_max of the next lane that has any. How many. */
 uint32_t wi_dispatch_poll(struct wi_dispatcher *dispatcher, uint32_t count_max);
 
 /* A look at every lane, without handling anything: is there anything to do? */

@@ -21,7 +21,7 @@ is_behind(const struct wi_pool *pool, const struct wi_ring *ring, uint64_t tail)
 	       !wi_load_acquire(&pool->unread) && !wi_load_acquire(&pool->abandoned);
 }
 
-/* Handles what manual pools have, any of which may be what the others wait for; else waits. False: too late. */
+/* Handles what manual pools have, since others may wait for it; else waits. False: too late. */
 static bool
 get_on(const struct drain *drain, struct wi_backoff *backoff)
 {

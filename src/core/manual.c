@@ -13,7 +13,7 @@
 
 /* -- polling ---------------------------------------------------------------- */
 
-/* The kernel's number of this thread, asked for once for each bus: a forked child has another bus. */
+/* The kernel's number of this thread, asked for once for each bus: a forked child has others. */
 static uint32_t
 thread_id(const struct wi_pool *pool)
 {
@@ -33,8 +33,8 @@ has_work(struct wi_pool *pool)
 }
 
 /*
- * Armed, and each earlier arming was answered by a write that has been read: there is none on its way
- * either. A new descriptor holds one write, for the arming that there was not.
+ * Armed, and each earlier arming was answered by a write that has been read: there is none on its
+ * way either. A new descriptor holds one write, for the arming that there was not.
  */
 static bool
 nothing_to_read(const struct wi_pool *pool)
@@ -60,19 +60,20 @@ rest(struct wi_pool *pool)
 
 	if (descriptor < 0 || has_work(pool) || nothing_to_read(pool))
 		return;
-	read_away(pool, descriptor);                            /* before the bit is looked at, or set */
+	read_away(pool, descriptor);                    /* before the bit is looked at, or set */
 	if (wi_wake_is_armed(wake, pool->cursor))
 		return;
 	pool->arm_count++;
-	wi_wake_arm(wake, pool->cursor);                        /* the bit and the word, */
-	if (!wi_wake_fence(wake) || has_work(pool))             /*   the fence, and only then the look */
+	wi_wake_arm(wake, pool->cursor);                /* the bit and the word, */
+	if (!wi_wake_fence(wake) || has_work(pool))     /*   the fence, and only then the look */
 		wi_wake_descriptor(wake, pool->cursor);
 }
 
 static uint32_t
 handle(struct wi_pool *pool, uint32_t count_max)
 {
-	struct wi_dispatcher *dispatcher = pool->dispatcher, *before = wi_dispatcher_enter(dispatcher);
+	struct wi_dispatcher *dispatcher = pool->dispatcher;
+	struct wi_dispatcher *before = wi_dispatcher_enter(dispatcher);
 	uint32_t events;
 
 	wi_context_enter();

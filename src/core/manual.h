@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * manual.h - pools without a thread: handle events on the caller's, and tell an event loop that there are some.
+ * manual.h - pools without a thread: handle events on the caller's, and tell an event loop of them.
  *
- * A manual pool has one dispatcher, which is whatever thread polls; `pool->polling` keeps a second one
- * out and hands over what the first one did. Between polls it uses no table and no clock: nothing
- * waits for a pool that nobody polls, but its cursors.
+ * A manual pool has one dispatcher, which is whatever thread polls; `pool->polling` keeps a second
+ * one out and hands over what the first one did. Between polls it uses no table and no clock:
+ * nothing waits for a pool that nobody polls but the producers whose rings are full.
  *
- * Its descriptor is an eventfd that publishers write to. It is readable, or about to be, unless the pool is
- * armed (wake.h, edge E11); a poll that handled less than it might have arms it again, which costs a heavy fence.
+ * Its descriptor is an eventfd that publishers write to. It is readable, or about to be, unless the
+ * pool is armed (wake.h, edge E11); a poll that handled less than it might have arms it again,
+ * which costs a heavy fence.
  */
 #ifndef WI_CORE_MANUAL_H
 #define WI_CORE_MANUAL_H

@@ -111,10 +111,10 @@ struct wi_pool {
 
 	bool manual;                    /* no thread: see manual.h */
 	struct wi_reclaimer *reclaimer; /* the bus's */
-	uint64_t arm_count, write_count;        /* of its descriptor: times armed, and writes that were read away */
+	uint64_t arm_count, write_count;        /* its descriptor: armed, writes read away */
 
 	WI_ALIGNED uint32_t stop;       /* finish the batch and leave */
-	uint32_t polling;               /* a manual pool's lock: somebody is in it, or it is closed */
+	uint32_t polling;               /* a manual pool's lock; held for good once it is closed */
 	WI_ALIGNED uint32_t awake;      /* dispatchers that are not asleep */
 	uint32_t nap;                   /* futex of those that are not the last one awake */
 	uint32_t nappers;

@@ -83,7 +83,7 @@ take_marked(struct wi_reclaimer *reclaimer)
 	for (; subscription; subscription = next) {
 		next = subscription->ending_next;
 		subscription->ending_next = reclaimer->leaving;
-		/* With the control lock: after weir_subscribe(). Who released it hands it over again. */
+		/* With the lock: after weir_subscribe(). Released: handed over again. */
 		if (subscription->stage != WI_STAGE_RELEASED)
 			subscription->stage = WI_STAGE_MARKED;
 		reclaimer->leaving = subscription;
@@ -277,7 +277,8 @@ free_released(struct wi_reclaimer *reclaimer)
 
 /* With the control lock. */
 static struct wi_subscription *
-take_quiet(struct wi_reclaimer *reclaimer, struct wi_pool *pool, const struct wi_subscription *wanted)
+take_quiet(struct wi_reclaimer *reclaimer, struct wi_pool *pool,
+           const struct wi_subscription *wanted)
 {
 	struct wi_subscription **at = &pool->quiet, *found;
 
@@ -311,7 +312,8 @@ wi_reclaimer_release(struct wi_reclaimer *reclaimer, struct wi_pool *pool)
 }
 
 bool
-wi_reclaimer_release_one(struct wi_reclaimer *reclaimer, const struct wi_registry *registry, uint64_t id)
+wi_reclaimer_release_one(struct wi_reclaimer *reclaimer, const struct wi_registry *registry,
+                         uint64_t id)
 {
 	struct wi_subscription *subscription = wi_registry_get(registry, (uint32_t)id);
 	bool found;

@@ -38,11 +38,12 @@ struct wi_reclaimer {
 weir_status wi_reclaimer_mark(struct wi_reclaimer *reclaimer, const struct wi_registry *registry, uint64_t id);
 
 /*
- * For a manual pool, on the thread that polls or waits: calls `released` of those of its subscriptions
- * that are quiet, or of the one that `id` names. False: there was none.
+ * For a manual pool, on the thread that polls or waits: calls `released` of its subscriptions that
+ * are quiet, or of the one that `id` names. False: there was none.
  */
 bool wi_reclaimer_release(struct wi_reclaimer *reclaimer, struct wi_pool *pool);
-bool wi_reclaimer_release_one(struct wi_reclaimer *reclaimer, const struct wi_registry *registry, uint64_t id);
+bool wi_reclaimer_release_one(struct wi_reclaimer *reclaimer, const struct wi_registry *registry,
+                              uint64_t id);
 
 /* Moves everything as far as it goes. True: something is still on its way. One thread at a time. */
 bool wi_reclaimer_step(struct wi_reclaimer *reclaimer);

@@ -98,7 +98,7 @@ wi_wake_is_armed(const struct wi_wake *wake, uint32_t pool)
 void
 wi_wake_descriptor(struct wi_wake *wake, uint32_t pool)
 {
-	wi_fence_full();        /* between what the caller stored for the poller, and the look at the bit */
+	wi_fence_full();        /* E11: between what the caller stored for the poller and the bit */
 	write_to(wake, 1u << pool);
 }
 
@@ -118,7 +118,7 @@ wi_wake_forget(struct wi_wake *wake, uint32_t pool)
 
 /* -- waking ----------------------------------------------------------------- */
 
-/* True: this caller moved the word on, so the wake-up is its own to send; the pools' that are armed is sent. */
+/* True: this caller moved the word on, so it has a sleeper to wake; armed pools it has told. */
 static bool
 claim_wake(struct wi_wake *wake)
 {

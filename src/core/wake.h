@@ -19,8 +19,8 @@
  * One sleeper is woken by the publisher; it wakes one of each pool (futex bits), so a publisher makes at most one system call. Within a pool only the last
  * dispatcher that is awake sleeps like this; the others nap (wait.h).
  *
- * Who waits for a manual pool waits in epoll and not in the futex: the pool is `armed` beside the word,
- * and whoever moves the word on writes to the descriptors of all pools that are (edge E11).
+ * Who waits for a manual pool waits in epoll and not in the futex: the pool is `armed` beside the
+ * word, and whoever moves the word on writes to the descriptors of all pools that are (edge E11).
  *
  * Where the heavy fence is refused, or the user chose WEIR_FENCE_PUBLISHER,
  * `publisher_fences` is set: every publish takes the slow path, which fences.
@@ -39,7 +39,7 @@ struct wi_wake {
 	WI_ALIGNED uint32_t parked;
 	WI_ALIGNED uint32_t awake;      /* dispatchers of the bus that do not sleep */
 	uint32_t sleepers[WI_CURSOR_COUNT_MAX];         /* of each pool, in the futex */
-	uint32_t armed;                 /* bits: pools whose descriptor is not readable and has to be written to */
+	uint32_t armed;                 /* bits: pools whose descriptor has to be written to */
 	uint32_t writers;               /* who is about to */
 	int descriptor[WI_CURSOR_COUNT_MAX];            /* eventfd of each pool, -1: none */
 	WI_ALIGNED bool publisher_fences;               /* constant */

@@ -3,21 +3,23 @@
  * armed.pml - no event loop waits for a manual pool's descriptor while an event waits for it.
  *
  * Stands for
- *   publisher()     weir_publish() after its tail store: include/weir/inline.h; claim_wake(), write_to():
- *                   src/core/wake.c. Two of them; or one and a keeper, which takes the bit alone
- *                   (wi_wake_descriptor()) when there is something to release.
- *   poller()        wi_manual_poll(), rest(): src/core/manual.c; wi_wake_arm(): src/core/wake.c. It waits in
- *                   epoll; it may also poll without having been told, SPARE times.
+ *   publisher()     weir_publish() after its tail store: include/weir/inline.h; claim_wake(),
+ *                   write_to(): src/core/wake.c. Two of them
+ *   keeper()        leave_to_poll(): src/core/reclaim.c; wi_wake_descriptor(): src/core/wake.c.
+ *                   With KEEPER, instead of the second publisher: it takes the bit alone
+ *   poller()        wi_manual_poll(), rest(): src/core/manual.c; wi_wake_arm(): src/core/wake.c. It
+ *                   waits in epoll; it may also poll without having been told, SPARE times.
  *
  * Proves: the poller gets every event, without any timeout; else the model ends with a poller in
  * epoll and pan reports an invalid end state. And when all is over the descriptor
  * is soon not readable any more: else a loop would spin.
  *
- * Mutants: BUG_LOCAL_FENCE the poller fences for itself only; BUG_NO_RECHECK it does not look again;
- * BUG_WORD_FIRST it sets the bit after the word; BUG_READ_LAST it reads the descriptor after the look;
- * BUG_ARMED_FIRST it looks at the bit before it reads the descriptor; BUG_NO_READ it does not read an
- * armed one; BUG_KEEP_BIT it keeps the bit when the look found work; BUG_TAKE_FIRST a waker takes the bits before
- * it moves the word on; with KEEPER and FENCES also BUG_NO_KEEPER_FENCE the keeper looks at the bit without a fence.
+ * Mutants: BUG_LOCAL_FENCE the poller fences for itself only; BUG_NO_RECHECK it does not look
+ * again; BUG_WORD_FIRST it sets the bit after the word; BUG_READ_LAST it reads the descriptor after
+ * the look; BUG_ARMED_FIRST it looks at the bit before it reads the descriptor; BUG_NO_READ it does
+ * not read an armed one; BUG_KEEP_BIT it keeps the bit when the look found work; BUG_TAKE_FIRST a
+ * waker takes the bits before it moves the word on; with KEEPER and FENCES also BUG_NO_KEEPER_FENCE
+ * the keeper looks at the bit without a fence.
  *
  * FENCES: publishers fence, and the poller for itself only (WEIR_FENCE_PUBLISHER).
  * States: 5,368,384; with KEEPER 1,640,425; mutants fail within 346,763.
@@ -56,7 +58,7 @@ inline claim_wake(me)
 {
 	word = memory[PARKED];
 	if
-	:: word & 1 -> word = memory[PARKED]           /* the fast path's look, then claim_wake()'s */
+	:: word & 1 -> word = memory[PARKED]    /* the fast path's look, then claim_wake()'s */
 	:: else
 	fi;
 	if
@@ -118,6 +120,11 @@ inline look()
 	work = memory[TAIL] + memory[TAIL + 1] - handled
 }
 
+inline read_away()                      /* a system call */
+{
+	d_step { drain(me); write_count = write_count + readable; readable = 0 }
+}
+
 proctype poller(byte me)
 {
 	byte word, taken, work, spare = SPARE, for_nothing, arm_count, write_count;
@@ -143,7 +150,7 @@ wait:	if
 	if :: armed && write_count == arm_count -> goto wait :: else fi;
 #endif
 #ifndef BUG_READ_LAST
-	d_step { drain(me); write_count = write_count + readable; readable = 0 };       /* a system call */
+	read_away();
 #endif
 #ifndef BUG_ARMED_FIRST
 	armed = memory[ARMED];
@@ -176,7 +183,7 @@ wait:	if
 	:: else
 	fi;
 #ifdef BUG_READ_LAST
-	if :: !work -> d_step { drain(me); write_count = write_count + readable; readable = 0 } :: else fi;
+	if :: !work -> read_away() :: else fi;
 #endif
 	goto wait;
 done:	skip

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stress_manual.c - an event loop that sleeps in epoll on a manual pool's descriptor: each event must wake it.
+ * stress_manual.c - an event loop sleeps on a manual pool's descriptor: each event wakes it.
  *
  * The loop has no time limit, and nothing else looks: a wake-up that is lost shows as an event that
- * is not handled, unless the next one comes to its rescue. So a single producer waits until each of its
- * events is handled and publishes the next one at a random moment of the 20 us in which the
- * poller arms the descriptor. The same for `released`, with the keeper as the one who wakes. Then a crowd: several
- * producers, guests that come and go, and threads that poll, flush and close pools in between.
+ * is not handled, unless the next one comes to its rescue. So a single producer waits until each of
+ * its events is handled and publishes the next one at a random moment of the 20 us in which the
+ * poller arms the descriptor. The same for `released`, with the keeper as the one who wakes. Then a
+ * crowd: several producers, guests that come and go, and a thread that polls, flushes and closes
+ * pools in between.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -90,7 +91,8 @@ run_loop(void *argument)
 static void
 wait_gap(struct chance *chance)
 {
-	uint64_t gap = chance_below(chance, chance_one_in(chance, 8) ? 200 * MICROSECOND : 20 * MICROSECOND);
+	uint64_t most = chance_one_in(chance, 8) ? 200 * MICROSECOND : 20 * MICROSECOND;
+	uint64_t gap = chance_below(chance, (uint32_t)most);
 	uint64_t end = now_ns() + gap;
 
 	if (chance_one_in(chance, 64))
@@ -99,7 +101,7 @@ wait_gap(struct chance *chance)
 		;
 }
 
-/* Without sleeping at first: the next event is to come while the poller is still busy with this one. */
+/* At first without sleeping: the next event is to come while the poller is busy with this one. */
 static void
 wait_for_loop(const uint64_t *word, uint64_t least, const char *what)
 {
@@ -121,7 +123,8 @@ run_producer(void *argument)
 	CHECK_OK(weir_producer_open(bus, NULL, &producer));
 	for (event.number = 1; !get(&stop); event.number++) {
 		event.published = now_ns();
-		CHECK_OK(weir_publish_wait(producer, topic, NULL, &event, sizeof event, WEIR_FOREVER));
+		CHECK_OK(weir_publish_wait(producer, topic, NULL, &event, sizeof event,
+		                           WEIR_FOREVER));
 		if (one_by_one || event.number % 32 == 0)
 			wait_for_loop(&handled[own], event.number, "event: its wake-up is lost");
 		wait_gap(&chance);
@@ -315,8 +318,8 @@ run(enum kind kind, weir_fence fence, uint64_t duration)
 	canary_begin();
 	CHECK(pthread_create(&loop, NULL, run_loop, NULL) == 0, "thread");
 	for (; count < producers; count++)
-		CHECK(pthread_create(&thread[count], NULL, run_producer, (void *)(uintptr_t)count) == 0,
-		      "thread");
+		CHECK(pthread_create(&thread[count], NULL, run_producer,
+		                     (void *)(uintptr_t)count) == 0, "thread");
 	if (kind == CROWD)
 		CHECK(pthread_create(&thread[count++], NULL, run_meddler, NULL) == 0, "thread");
 	if (kind == CROWD || kind == RELEASED)
@@ -328,10 +331,11 @@ run(enum kind kind, weir_fence fence, uint64_t duration)
 	CHECK(write(stop_fd, &one, sizeof one) == sizeof one, "write");
 	pthread_join(loop, NULL);
 	away = canary_end();
-	printf("%s, fence %s: %llu events, %llu guests, %llu polls, %llu of them empty, slowest %.2f ms "
-	       "(machine away %.2f)\n",
-	       names[kind], fence == WEIR_FENCE_AUTO ? "auto" : "publisher", (ull)plain, (ull)guests,
-	       (ull)polls, (ull)empty_polls, (double)slowest / 1e6, (double)away / 1e6);
+	printf("%s, fence %s: %llu events, %llu guests, %llu polls, %llu of them empty, "
+	       "slowest %.2f ms (machine away %.2f)\n",
+	       names[kind], fence == WEIR_FENCE_AUTO ? "auto" : "publisher", (ull)plain,
+	       (ull)guests, (ull)polls, (ull)empty_polls, (double)slowest / 1e6,
+	       (double)away / 1e6);
 	CHECK(slowest < LATENCY_MAX + 10 * away, "%.1f ms", (double)slowest / 1e6);
 	CHECK(polls > 10, "never woken");
 	close_bus();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_manual.c - pools without a thread: polled, waited for by descriptor, pumped by flush and close. */
+/* test_manual.c - pools without a thread: polled, waited for, pumped by flush and close. */
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -39,7 +39,8 @@ open_pool(weir_bus *bus, uint32_t dispatchers, weir_pool *after)
 }
 
 static weir_subscription
-subscribe_in(weir_bus *bus, weir_pool *pool, const char *pattern, weir_handler_fn handler, void *context)
+subscribe_in(weir_bus *bus, weir_pool *pool, const char *pattern, weir_handler_fn handler,
+             void *context)
 {
 	weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
 	weir_subscription subscription;
@@ -71,7 +72,7 @@ static void
 test_poll_counts(void **state)
 {
 	weir_bus *bus = open_manual(0);
-	unsigned threads = unit_count_threads();        /* this one and the keeper, and a sanitizer's */
+	unsigned threads = unit_count_threads();        /* this one, the keeper, a sanitizer's */
 	weir_pool *pool = weir_bus_default_pool(bus), *second = open_pool(bus, WEIR_MANUAL, NULL);
 	weir_producer *producer = unit_producer(bus);
 	weir_topic topic = unit_topic(bus, "a");
@@ -218,7 +219,8 @@ look_around(const weir_event *event, const weir_delivery *delivery, void *contex
 	inside->wrong += weir_bus_flush(inside->bus, 0) != WEIR_EDEADLK;
 	inside->wrong += weir_pool_flush(inside->pool, 0) != WEIR_EDEADLK;
 	inside->wrong += weir_bus_close(inside->bus, 0, NULL) != WEIR_EDEADLK;
-	inside->wrong += weir_unsubscribe_wait(inside->bus, delivery->subscription, 0) != WEIR_EDEADLK;
+	inside->wrong += weir_unsubscribe_wait(inside->bus, delivery->subscription, 0) !=
+	                 WEIR_EDEADLK;
 	inside->wrong += weir_thread_get_producer(inside->bus, &producer) != WEIR_OK;
 	inside->wrong += producer != delivery->producer;
 	inside->wrong += weir_pool_get_fd(inside->pool, &fd) != WEIR_OK;
@@ -688,7 +690,7 @@ test_descriptor_refused(void **state)
 	unit_close(bus);
 }
 
-/* Membarrier does not work any more: readable for good, since publishers may not see that we wait. */
+/* Membarrier fails by now: readable for good, since publishers may not see that we wait. */
 static void
 test_descriptor_without_fence(void **state)
 {
@@ -972,7 +974,8 @@ test_released_in_unsubscribe_wait(void **state)
 	weir_pool *pool = weir_bus_default_pool(bus), *other = open_pool(bus, WEIR_MANUAL, NULL);
 	weir_producer *producer = unit_producer(bus);
 	struct guest guest = { 0 }, second = { 0 }, third = { 0 };
-	weir_subscription subscription = invite(bus, pool, &guest), later = invite(bus, other, &second);
+	weir_subscription subscription = invite(bus, pool, &guest);
+	weir_subscription later = invite(bus, other, &second);
 
 	(void)state;
 	publish(producer, unit_topic(bus, "a"), 1);
@@ -1142,7 +1145,8 @@ static void
 count_stuck(void *context, int level, const char *id, const char *text)
 {
 	(void)level;
-	if (strcmp(id, "WEIR-STUCK") == 0 && strstr(text, "pool manual") && !strstr(text, "thread 0:"))
+	if (strcmp(id, "WEIR-STUCK") == 0 && strstr(text, "pool manual") &&
+	    !strstr(text, "thread 0:"))
 		__atomic_fetch_add((uint64_t *)context, 1, __ATOMIC_SEQ_CST);
 }
 
