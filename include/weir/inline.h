@@ -48,11 +48,19 @@
 /* Topics below belong to the bus: "weir.failed.deliver" and "weir.gap". */
 #define WEIR_TOPIC_FIRST_ 3u
 
+/* How far ahead of a record its producer asks for lines, in bytes. */
+#define WEIR_AHEAD_ 1024u
+
+/* Further than any limit. */
+#define WEIR_BEYOND_ (1ull << 63)
+
 /* weir_open_.state: one bit, what open reservations take in bytes (a multiple of 16), their count */
 #define WEIR_INSIDE_ 1u             /* a call is between its first and its last instruction */
 #define WEIR_ONE_    (1ull << 32)   /* one of them */
 #define WEIR_COUNT_(state) ((state) >> 32)
 #define WEIR_TAKEN_(state) ((uint32_t)(state) & ~15u)
+/* Of a sum of two states: whether one of them is inside. */
+#define WEIR_ANY_INSIDE_(sum) ((sum) & 15u)
 
 /* What *clock may hold instead of a time: the slow path reads the clock itself. */
 #define WEIR_CLOCK_READ_ 1u
@@ -205,6 +213,26 @@ weir_record_(weir_producer *producer, uint64_t position)
 }
 
 /*
+ * Asks for a line that will be written some records from now. Stores leave in order, and how many
+ * lines are on their way from a dispatcher's processor at once is bounded by the stores that wait:
+ * with two lines beside the record that is too few where lines are far (docs/decisions/0004).
+ * Not a line that may hold what a dispatcher has not read yet: that would take it away from it.
+ */
+WEIR_HELPER_ void
+weir_ask_ahead_(const uint64_t *record, uint64_t end, uint64_t limit)
+{
+	const unsigned char *ahead = (const unsigned char *)record + WEIR_AHEAD_;
+
+	if (WEIR_UNLIKELY_(limit - end < WEIR_AHEAD_))
+		return;
+#if defined(__x86_64__)
+	__asm__ volatile ("prefetchw %0" : : "m"(*ahead));      /* the builtin reads, without -mprfchw */
+#else
+	__builtin_prefetch(ahead, 1);
+#endif
+}
+
+/*
  * Whether the record reserved last has its header. It may not when a signal handler has interrupted
  * weir_reserve() between the state and the header: then nothing may be built on it, since a dispatcher
  * could not walk over it. (What is in its payload is up to who commits it.)
@@ -236,7 +264,7 @@ WEIR_INLINE_ weir_status
 weir_publish(weir_producer *producer, weir_topic topic, const void *data, uint32_t size)
 {
 	struct weir_tail_ *tail;
-	uint64_t position, end, time, *record;
+	uint64_t position, end, limit, time, *record;
 
 	if (WEIR_UNLIKELY_(!producer || !(tail = producer->tail) ||
 	                   __atomic_load_n(&tail->open.state, __ATOMIC_RELAXED)))
@@ -245,12 +273,13 @@ weir_publish(weir_producer *producer, weir_topic topic, const void *data, uint32
 	WEIR_COMPILER_BARRIER_();
 	position = tail->position;
 	end = position + weir_need_(size);
-	if (WEIR_UNLIKELY_(end > __atomic_load_n(&producer->limit, __ATOMIC_RELAXED) ||
-	                   size > producer->size_max || (!data && size) ||
+	limit = __atomic_load_n(&producer->limit, __ATOMIC_RELAXED);
+	if (WEIR_UNLIKELY_(end > limit || size > producer->size_max || (!data && size) ||
 	                   topic.id - WEIR_TOPIC_FIRST_ >= producer->topic_count ||
 	                   (time = __atomic_load_n(producer->clock, __ATOMIC_RELAXED)) == WEIR_CLOCK_READ_))
 		return weir_publish_slow_(producer, topic, data, size);
 	record = weir_record_(producer, position);
+	weir_ask_ahead_(record, end, limit);
 	record[0] = weir_header_(size, topic.id | producer->inherit);
 	record[1] = time;
 	if (size)
@@ -274,7 +303,7 @@ WEIR_INLINE_ weir_status
 weir_reserve(weir_producer *producer, weir_topic topic, const weir_attributes *attributes,
              uint32_t size, void **ret_data)
 {
-	uint64_t position, end, state, before = 0, taken = 0, header, time, *record;
+	uint64_t position, end, limit, state, before = 0, taken = 0, header, time, *record;
 	struct weir_open_ *open;
 	struct weir_tail_ *tail;
 	weir_status status;
@@ -291,19 +320,20 @@ weir_reserve(weir_producer *producer, weir_topic topic, const weir_attributes *a
 	if (WEIR_UNLIKELY_(state)) {
 		open = &producer->more;
 		before = __atomic_load_n(&open->state, __ATOMIC_RELAXED);
-		if (WEIR_UNLIKELY_((state | before) & WEIR_INSIDE_))
+		if (WEIR_UNLIKELY_(WEIR_ANY_INSIDE_(state + before)))
 			return weir_refused_(producer);
-		taken = WEIR_TAKEN_(state) + WEIR_TAKEN_(before);
+		taken = (uint32_t)(state + before);
+		if (WEIR_UNLIKELY_(!weir_is_written_(producer, before)))
+			taken = WEIR_BEYOND_;   /* what the slow path has to say of it */
 	}
 	__atomic_store_n(&open->state, before | WEIR_INSIDE_, __ATOMIC_RELAXED);
 	WEIR_COMPILER_BARRIER_();
 	position = tail->position + taken;
 	end = position + weir_need_(size);
-	if (WEIR_UNLIKELY_(end > __atomic_load_n(&producer->limit, __ATOMIC_RELAXED) ||
-	                   size > producer->size_max || attributes || !ret_data ||
+	limit = __atomic_load_n(&producer->limit, __ATOMIC_RELAXED);
+	if (WEIR_UNLIKELY_(end > limit || size > producer->size_max || attributes || !ret_data ||
 	                   topic.id - WEIR_TOPIC_FIRST_ >= producer->topic_count ||
-	                   (time = __atomic_load_n(producer->clock, __ATOMIC_RELAXED)) == WEIR_CLOCK_READ_ ||
-	                   (taken && !weir_is_written_(producer, before)))) {
+	                   (time = __atomic_load_n(producer->clock, __ATOMIC_RELAXED)) == WEIR_CLOCK_READ_)) {
 		__asm__ ("" : "=m"(slow));     /* no compiler takes it for uninitialized */
 		status = weir_reserve_slow_(producer, topic, attributes, size, ret_data ? &slow : NULL);
 		if (status != WEIR_OK)
@@ -313,12 +343,13 @@ weir_reserve(weir_producer *producer, weir_topic topic, const weir_attributes *a
 	}
 	header = weir_header_(size, topic.id | producer->inherit);
 	__atomic_store_n(&open->header, header, __ATOMIC_RELAXED);
-	if (taken)
+	if (state)
 		__atomic_store_n(&producer->more_start, position, __ATOMIC_RELAXED);
 	__atomic_store_n(&open->state, before + WEIR_ONE_ + weir_need_(size),
 	                 __ATOMIC_RELEASE);                                     /* E5 */
 	WEIR_COMPILER_BARRIER_();
 	record = weir_record_(producer, position);
+	weir_ask_ahead_(record, end, limit);
 	record[0] = header;
 	record[1] = time;
 	*ret_data = record + 2;
@@ -329,23 +360,24 @@ WEIR_INLINE_ weir_status
 weir_commit(weir_producer *producer)
 {
 	struct weir_tail_ *tail;
-	uint64_t end, state, more;
+	uint64_t end, state, more, sum;
 
 	if (WEIR_UNLIKELY_(!producer || !(tail = producer->tail)))
 		return weir_commit_other_(producer);
 	state = __atomic_load_n(&tail->open.state, __ATOMIC_RELAXED);
 	more = __atomic_load_n(&producer->more.state, __ATOMIC_RELAXED);
-	if (WEIR_UNLIKELY_(!state || (state | more) & WEIR_INSIDE_))
+	sum = state + more;
+	if (WEIR_UNLIKELY_(!state || WEIR_ANY_INSIDE_(sum)))
 		return weir_commit_other_(producer);
 	__atomic_store_n(&tail->open.state, state | WEIR_INSIDE_, __ATOMIC_RELAXED);
 	WEIR_COMPILER_BARRIER_();
-	end = tail->position + WEIR_TAKEN_(state) + WEIR_TAKEN_(more);
+	end = tail->position + (uint32_t)sum;
 	if (WEIR_UNLIKELY_(end > __atomic_load_n(&producer->limit, __ATOMIC_RELAXED) ||
 	                   !weir_is_written_(producer, more)))
 		return weir_commit_slow_(producer);
 	if (WEIR_UNLIKELY_(more))
 		__atomic_store_n(&producer->more.state, 0, __ATOMIC_RELAXED);
-	weir_show_(producer, tail, end, tail->count + WEIR_COUNT_(state) + WEIR_COUNT_(more));
+	weir_show_(producer, tail, end, tail->count + WEIR_COUNT_(sum));
 	return WEIR_OK;
 }
 

@@ -215,7 +215,7 @@ WEIR_API const char *weir_topic_name(const weir_bus *bus, weir_topic topic);   /
 /* -- pools ------------------------------------------------------------------ */
 
 /*
- * Not in this version, and answered with WEIR_EINVAL: WEIR_ORDER_KEY and WEIR_BEHIND_SKIP.
+ * Not in this version, and answered with WEIR_EINVAL: WEIR_BEHIND_SKIP.
  */
 
 typedef enum weir_order {
@@ -224,7 +224,7 @@ typedef enum weir_order {
 	WEIR_ORDER_PRODUCER = 0,
 	/* Events of one key never run at once, and those of one producer in order;
 	 * events without a key in parallel, in no order. Every dispatcher looks at every
-	 * header; a stuck one holds every ring. Takes a cursor for each dispatcher. */
+	 * header; a stuck one holds every ring. Takes a cursor for each dispatcher, so at most 16. */
 	WEIR_ORDER_KEY
 } weir_order;
 

@@ -297,10 +297,10 @@ wi_bus_close(weir_bus *bus, uint64_t deadline, weir_close_report *report)
 static uint32_t
 with_those_in_front(const weir_bus *bus, const struct wi_pool *pool)
 {
-	uint32_t cursors = 1u << pool->cursor;
+	uint32_t cursors = pool->cursors;
 
 	for (uint32_t i = bus->pool_count; i--; )
-		if (cursors & 1u << bus->pools[i]->cursor)
+		if (cursors & bus->pools[i]->cursors)
 			cursors |= bus->pools[i]->after;
 	return cursors;
 }
@@ -316,7 +316,7 @@ wi_bus_hold_pools(weir_bus *bus, struct wi_pool *only, struct wi_pool **ret_pool
 	for (uint32_t i = 0; i < bus->pool_count; i++) {
 		struct wi_pool *pool = bus->pools[i];
 
-		if (pool->abandoned || !(cursors & 1u << pool->cursor))
+		if (pool->abandoned || !(cursors & pool->cursors))
 			continue;
 		pool->users++;
 		ret_pools[count++] = pool;
@@ -391,7 +391,7 @@ open_pool(weir_bus *bus, weir_pool_options *options, struct wi_pool **ret_pool)
 
 		if (!wi_bus_pool_is_open(bus, pool))
 			return WEIR_EINVAL;
-		after |= 1u << pool->cursor;
+		after |= pool->cursors;
 	}
 	snprintf(name, sizeof name, "pool-%u", bus->pool_serial + 1);
 	options->name = options->name ? options->name : name;
@@ -401,7 +401,7 @@ open_pool(weir_bus *bus, weir_pool_options *options, struct wi_pool **ret_pool)
 		return WEIR_ELIMIT;
 	/* Those in front begin to wake those behind before there is one that sleeps. */
 	for (uint32_t i = 0; i < bus->pool_count; i++)
-		if (after & 1u << bus->pools[i]->cursor)
+		if (after & bus->pools[i]->cursors)
 			wi_add(&bus->pools[i]->followers, 1u);
 	status = wi_pool_create(bus, options, after, &bus->lanes, &bus->dispatcher_total, wi_bus_tell, ret_pool);
 	if (status == WEIR_OK) {
@@ -411,7 +411,7 @@ open_pool(weir_bus *bus, weir_pool_options *options, struct wi_pool **ret_pool)
 		return WEIR_OK;
 	}
 	for (uint32_t i = 0; i < bus->pool_count; i++)
-		if (after & 1u << bus->pools[i]->cursor)
+		if (after & bus->pools[i]->cursors)
 			wi_sub(&bus->pools[i]->followers, 1u);
 	return status;
 }
@@ -472,7 +472,7 @@ static void
 unfollow(weir_bus *bus, const struct wi_pool *pool)
 {
 	for (uint32_t i = 0; i < bus->pool_count; i++)
-		if (pool->after & 1u << bus->pools[i]->cursor)
+		if (pool->after & bus->pools[i]->cursors)
 			wi_sub(&bus->pools[i]->followers, 1u);
 }
 
@@ -492,8 +492,8 @@ bury_pool(weir_bus *bus, struct wi_pool *pool)
 	pthread_mutex_lock(&bus->control);
 	remove_pool(bus, pool);
 	unfollow(bus, pool);
-	wi_lanes_close_cursor(&bus->lanes, pool->cursor, true);
-	pool->has_cursor = false;
+	wi_lanes_close_cursors(&bus->lanes, pool->cursors, true);
+	pool->has_cursors = false;
 	pool->buried = 1;
 	used = pool->users;
 	pthread_mutex_unlock(&bus->control);
@@ -506,7 +506,7 @@ static void
 abandon_pool(weir_bus *bus, struct wi_pool *pool)
 {
 	pthread_mutex_lock(&bus->control);
-	wi_lanes_close_cursor(&bus->lanes, pool->cursor, false);
+	wi_lanes_close_cursors(&bus->lanes, pool->cursors, false);
 	wi_store_release(&pool->abandoned, 1u);
 	unfollow(bus, pool);
 	pthread_mutex_unlock(&bus->control);

@@ -21,6 +21,8 @@ enum {
 	LOADED_COUNT = 256,
 	DENSE_NS = 500,                /* events closer together than this: the ring is busy */
 	POLITE_PAUSES = 64,
+	WATCHED_LANES_MAX = 4,
+	WATCH_LOOKS = 32,
 };
 #define TICK_NS (10 * WI_MICROSECOND)
 
@@ -256,20 +258,28 @@ struct batch {
 /*
  * The events that begin in [position, end), which lie in one piece. This loop is what bounds a
  * dispatcher that is behind: one condition, and nothing in it that can be known before.
+ * keyed: WEIR_ORDER_KEY, so only those that are this dispatcher's.
  */
-static void
-walk(struct wi_dispatcher *dispatcher, struct batch *batch, uint64_t end)
+static inline __attribute__((always_inline)) void
+walk_some(struct wi_dispatcher *dispatcher, struct batch *batch, uint64_t end, bool keyed)
 {
 	const struct wi_table *table = dispatcher->table;
 	const unsigned char *first = wi_ring_bytes(batch->ring) + (batch->position & (batch->ring->size - 1));
 	const unsigned char *record = first, *stop = first + (end - batch->position);
-	uint64_t sequence = batch->sequence, unrouted = dispatcher->unrouted;
+	uint64_t sequence = batch->sequence, unrouted = dispatcher->unrouted, others = 0;
 
 	do {
 		const weir_event *event = (const weir_event *)record;
 		uint32_t topic_flags = event->topic_flags;
-		struct wi_list *list = wi_table_find(table, topic_flags & WEIR_TOPIC_MASK_);
+		struct wi_list *list;
 
+		if (keyed && wi_pool_owner(dispatcher->pool, event, sequence + 1) != dispatcher->index) {
+			record += wi_record_length(event);
+			sequence++;
+			others++;
+			continue;
+		}
+		list = wi_table_find(table, topic_flags & WEIR_TOPIC_MASK_);
 		if (WI_UNLIKELY(topic_flags >> WEIR_HOPS_SHIFT_ != dispatcher->flags))
 			change_flags(dispatcher, event);
 		record += wi_record_round(event->size, dispatcher->overhead);
@@ -279,10 +289,23 @@ walk(struct wi_dispatcher *dispatcher, struct batch *batch, uint64_t end)
 		else
 			deliver_to_list(dispatcher, list, event);
 	} while (record < stop);
-	wi_add_own(&dispatcher->routed, sequence - batch->sequence - (dispatcher->unrouted - unrouted));
+	wi_add_own(&dispatcher->routed,
+	           sequence - batch->sequence - others - (dispatcher->unrouted - unrouted));
 	batch->left -= (uint32_t)(sequence - batch->sequence);
 	batch->sequence = sequence;
 	batch->position += (uint64_t)(record - first);
+}
+
+static void
+walk(struct wi_dispatcher *dispatcher, struct batch *batch, uint64_t end)
+{
+	walk_some(dispatcher, batch, end, false);
+}
+
+static __attribute__((noinline)) void
+walk_keyed(struct wi_dispatcher *dispatcher, struct batch *batch, uint64_t end)
+{
+	walk_some(dispatcher, batch, end, true);
 }
 
 /*
@@ -302,9 +325,11 @@ walk_end(const struct wi_dispatcher *dispatcher, const struct batch *batch, uint
 }
 
 static void
-move_cursor(const struct wi_pool *pool, const struct batch *batch)
+move_cursor(const struct wi_dispatcher *dispatcher, const struct batch *batch)
 {
-	wi_store_release(&batch->ring->cursor[pool->cursor].position, batch->position);     /* E2; E10 */
+	const struct wi_pool *pool = dispatcher->pool;
+
+	wi_store_release(&batch->ring->cursor[dispatcher->cursor].position, batch->position);       /* E2; E10 */
 	if (WI_LIKELY(!wi_load_relaxed(&pool->followers)))
 		return;
 	/* A publisher to those behind: E3. */
@@ -320,7 +345,7 @@ begin_batch(struct wi_dispatcher *dispatcher, struct wi_lane *lane, struct wi_ri
             struct batch *batch)
 {
 	struct wi_pool *pool = dispatcher->pool;
-	struct wi_lease *lease = &lane->lease[pool->cursor];
+	struct wi_lease *lease = &lane->lease[dispatcher->cursor];
 
 	*batch = (struct batch){ .lane = lane, .ring = ring, .bound = tail,
 		                 .start = lease->position, .position = lease->position,
@@ -345,8 +370,7 @@ begin_batch(struct wi_dispatcher *dispatcher, struct wi_lane *lane, struct wi_ri
 static void
 end_batch(struct wi_dispatcher *dispatcher, struct batch *batch)
 {
-	struct wi_pool *pool = dispatcher->pool;
-	struct wi_lease *lease = &batch->lane->lease[pool->cursor];
+	struct wi_lease *lease = &batch->lane->lease[dispatcher->cursor];
 
 	if (WI_UNLIKELY(dispatcher->owed != NULL))
 		end_batches(dispatcher);
@@ -358,7 +382,7 @@ end_batch(struct wi_dispatcher *dispatcher, struct batch *batch)
 	lease->position = batch->position;
 	wi_store_relaxed(&lease->sequence, wi_load_relaxed(&batch->lane->first_sequence) + batch->sequence);
 	wi_add_own(&dispatcher->batches, 1);
-	move_cursor(pool, batch);
+	move_cursor(dispatcher, batch);
 	wi_store_release(&dispatcher->boundary, dispatcher->boundary + 1);
 }
 
@@ -385,7 +409,7 @@ drain(struct wi_dispatcher *dispatcher, struct wi_lane *lane)
 	struct wi_ring *ring = wi_load_acquire(&lane->ring);                                /* E8 */
 	struct wi_pool *pool = dispatcher->pool;
 	uint64_t tail = wi_pool_bound(pool, ring);                                  /* E1; E10 */
-	struct wi_lease *lease = &lane->lease[pool->cursor];
+	struct wi_lease *lease = &lane->lease[dispatcher->cursor];
 	uint64_t began = dispatcher->now, furthest;
 	uint32_t checked;
 	struct batch batch;
@@ -402,11 +426,14 @@ drain(struct wi_dispatcher *dispatcher, struct wi_lane *lane)
 	furthest = WI_MIN(batch.bound, batch.start + batch.ring->size / BATCH_FRACTION);
 	checked = batch.left;
 	for (;;) {
-		walk(dispatcher, &batch, walk_end(dispatcher, &batch, furthest));
+		if (WI_LIKELY(pool->order == WEIR_ORDER_PRODUCER))
+			walk(dispatcher, &batch, walk_end(dispatcher, &batch, furthest));
+		else
+			walk_keyed(dispatcher, &batch, walk_end(dispatcher, &batch, furthest));
 		if (batch.position >= furthest || !batch.left || wi_load_relaxed(&pool->stop))
 			break;
 		if (WI_LIKELY(!dispatcher->owed && !dispatcher->gathered))
-			move_cursor(pool, &batch);
+			move_cursor(dispatcher, &batch);
 		if (checked - batch.left >= dispatcher->check_count) {
 			if (time_is_over(dispatcher, began, checked - batch.left))
 				break;
@@ -430,7 +457,7 @@ may_take_over(struct wi_dispatcher *dispatcher, struct wi_lane *lane)
 {
 	struct wi_pool *pool = dispatcher->pool;
 	struct wi_ring *ring = wi_load_acquire(&lane->ring);                /* E8 */
-	uint64_t cursor = wi_load_acquire(&ring->cursor[pool->cursor].position);
+	uint64_t cursor = wi_load_acquire(&ring->cursor[dispatcher->cursor].position);
 	bool waited = dispatcher->waiting[lane->index] == cursor + 1;
 
 	dispatcher->seen[lane->index] = cursor;
@@ -448,9 +475,9 @@ is_mine(const struct wi_dispatcher *dispatcher, const struct wi_lane *lane)
 	const struct wi_pool *pool = dispatcher->pool;
 	uint32_t holder;
 
-	if (pool->dispatcher_count == 1)
+	if (pool->dispatcher_count == 1 || pool->order == WEIR_ORDER_KEY)
 		return true;
-	holder = wi_load_relaxed(&lane->lease[pool->cursor].last_holder);
+	holder = wi_load_relaxed(&lane->lease[dispatcher->cursor].last_holder);
 	if (holder == 0)
 		holder = lane->index % pool->dispatcher_count + 1;
 	return holder == dispatcher->index + 1;
@@ -511,12 +538,13 @@ look_at_busy(struct wi_dispatcher *dispatcher)
 
 /* Somebody else who has the lease looks again before it sleeps. */
 static bool
-waits(const struct wi_pool *pool, const struct wi_lane *lane)
+waits(const struct wi_dispatcher *dispatcher, const struct wi_lane *lane)
 {
 	struct wi_ring *ring = wi_load_acquire(&lane->ring);                /* E8 */
+	uint32_t cursor = dispatcher->cursor;
 
-	return wi_pool_bound(pool, ring) > wi_load_acquire(&ring->cursor[pool->cursor].position) &&
-	       wi_load_relaxed(&lane->lease[pool->cursor].holder) == 0;
+	return wi_pool_bound(dispatcher->pool, ring) > wi_load_acquire(&ring->cursor[cursor].position) &&
+	       wi_load_relaxed(&lane->lease[cursor].holder) == 0;
 }
 
 bool
@@ -526,7 +554,7 @@ wi_dispatch_pending(struct wi_dispatcher *dispatcher)
 	uint32_t lane_count = wi_load_acquire(&pool->lanes->count);         /* E8 */
 
 	for (uint32_t l = 0; l < lane_count; l++)
-		if (waits(pool, pool->lanes->lane[l]))
+		if (waits(dispatcher, pool->lanes->lane[l]))
 			return true;
 	return false;
 }
@@ -540,7 +568,7 @@ wi_dispatch_overlooked(struct wi_dispatcher *dispatcher)
 	for (uint32_t l = 0; l < lane_count; l++) {
 		struct wi_lane *lane = pool->lanes->lane[l];
 
-		if (waits(pool, lane) &&
+		if (waits(dispatcher, lane) &&
 		    !(wi_load_acquire(&wi_load_acquire(&lane->ring)->tail.open.state) & WEIR_INSIDE_))
 			return true;
 	}
@@ -571,6 +599,30 @@ be_polite(uint32_t events, uint64_t took)
 {
 	if (events > 1 && events < LOADED_COUNT && took < (uint64_t)DENSE_NS * events)
 		wi_pause(POLITE_PAUSES);
+}
+
+/* True: there may be something in it. */
+static inline bool
+watch_lane(const struct wi_dispatcher *dispatcher, uint32_t l)
+{
+	const struct wi_pool *pool = dispatcher->pool;
+	struct wi_ring *ring = wi_load_acquire(&pool->lanes->lane[l]->ring);        /* E8 */
+	uint64_t seen = dispatcher->seen[l];
+
+	__builtin_prefetch(wi_ring_bytes(ring) + (seen & (ring->size - 1)));
+	return wi_pool_bound(pool, ring) != seen;
+}
+
+bool
+wi_dispatch_watch(struct wi_dispatcher *dispatcher)
+{
+	if (dispatcher->busy_count == 0 || dispatcher->busy_count > WATCHED_LANES_MAX)
+		return false;
+	for (uint32_t looks = WATCH_LOOKS; looks; looks--)
+		for (uint32_t i = 0; i < dispatcher->busy_count; i++)
+			if (watch_lane(dispatcher, dispatcher->busy[i]))
+				return true;
+	return true;
 }
 
 uint32_t

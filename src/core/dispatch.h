@@ -20,6 +20,13 @@
 /* One look at the busy lanes and at some others; handles what it finds. How many events. */
 uint32_t wi_dispatch_pass(struct wi_dispatcher *dispatcher);
 
+/*
+ * For a dispatcher that spins and has found nothing for a while: looks at the tails of its busy lanes, a
+ * few dozen times or until one has moved. With each look it asks for the line of the next record, so that this one
+ * comes together with the tail and not after it. False: there are none, or too many.
+ */
+bool wi_dispatch_watch(struct wi_dispatcher *dispatcher);
+
 /* For a manual pool: a batch of at most count_max of the next lane that has any. How many. */
 uint32_t wi_dispatch_poll(struct wi_dispatcher *dispatcher, uint32_t count_max);
 

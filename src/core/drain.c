@@ -15,9 +15,9 @@ struct drain {
 
 /* A pool that is closed meanwhile is due nothing more. */
 static bool
-is_behind(const struct wi_pool *pool, const struct wi_ring *ring, uint64_t tail)
+is_behind(const struct wi_pool *pool, const struct wi_cursor *cursor, uint64_t tail)
 {
-	return wi_load_acquire(&ring->cursor[pool->cursor].position) < tail &&          /* E2 */
+	return wi_load_acquire(&cursor->position) < tail &&                                 /* E2 */
 	       !wi_load_acquire(&pool->unread) && !wi_load_acquire(&pool->abandoned);
 }
 
@@ -30,7 +30,22 @@ get_on(const struct drain *drain, struct wi_backoff *backoff)
 	return wi_backoff_wait(backoff);
 }
 
-/* Waits until the pools' cursors are at or past where the tail is now. */
+/* Waits until the cursor is at or past the tail. */
+static bool
+drain_cursor(struct drain *drain, const struct wi_pool *pool, const struct wi_cursor *cursor,
+             uint64_t tail)
+{
+	struct wi_backoff backoff = wi_backoff_until(drain->deadline);
+
+	while (is_behind(pool, cursor, tail)) {
+		drain->waited = true;
+		if (!get_on(drain, &backoff) && is_behind(pool, cursor, tail))
+			return false;
+	}
+	return true;
+}
+
+/* By all cursors of all the pools, to where the tail is now. */
 static bool
 drain_lane(struct drain *drain, struct wi_lane *lane)
 {
@@ -40,13 +55,10 @@ drain_lane(struct drain *drain, struct wi_lane *lane)
 	drain->passed += tail;
 	for (uint32_t p = 0; p < drain->pool_count; p++) {
 		const struct wi_pool *pool = drain->pools[p];
-		struct wi_backoff backoff = wi_backoff_until(drain->deadline);
 
-		while (is_behind(pool, ring, tail)) {
-			drain->waited = true;
-			if (!get_on(drain, &backoff) && is_behind(pool, ring, tail))
+		for (uint32_t left = pool->cursors; left; left &= left - 1)
+			if (!drain_cursor(drain, pool, &ring->cursor[__builtin_ctz(left)], tail))
 				return false;
-		}
 	}
 	return true;
 }

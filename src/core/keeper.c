@@ -34,6 +34,7 @@ show_pool(weir_bus *bus, const struct wi_pool *pool)
 	entry->stuck = sum.stuck;
 	entry->dispatcher_count = pool->dispatcher_count;
 	entry->wait = pool->wait;
+	entry->order = pool->order;
 }
 
 static void

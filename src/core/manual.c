@@ -39,7 +39,8 @@ has_work(struct wi_pool *pool)
 static bool
 nothing_to_read(const struct wi_pool *pool)
 {
-	return wi_wake_is_armed(pool->wake, pool->cursor) && pool->write_count == pool->arm_count;
+	return wi_wake_is_armed(pool->wake, pool->dispatcher->cursor) &&
+	       pool->write_count == pool->arm_count;
 }
 
 static void
@@ -56,17 +57,18 @@ static void
 rest(struct wi_pool *pool)
 {
 	struct wi_wake *wake = pool->wake;
-	int descriptor = wi_load_acquire(&wake->descriptor[pool->cursor]);
+	uint32_t cursor = pool->dispatcher->cursor;
+	int descriptor = wi_load_acquire(&wake->descriptor[cursor]);
 
 	if (descriptor < 0 || has_work(pool) || nothing_to_read(pool))
 		return;
 	read_away(pool, descriptor);                    /* before the bit is looked at, or set */
-	if (wi_wake_is_armed(wake, pool->cursor))
+	if (wi_wake_is_armed(wake, cursor))
 		return;
 	pool->arm_count++;
-	wi_wake_arm(wake, pool->cursor);                /* the bit and the word, */
+	wi_wake_arm(wake, cursor);                      /* the bit and the word, */
 	if (!wi_wake_fence(wake) || has_work(pool))     /*   the fence, and only then the look */
-		wi_wake_descriptor(wake, pool->cursor);
+		wi_wake_descriptor(wake, cursor);
 }
 
 static uint32_t
@@ -140,7 +142,7 @@ be_exact(struct wi_pool *pool)
 weir_status
 wi_manual_get_fd(struct wi_pool *pool, int *ret_fd)
 {
-	int *descriptor = &pool->wake->descriptor[pool->cursor];
+	int *descriptor = &pool->wake->descriptor[pool->dispatcher->cursor];
 	int found = wi_load_acquire(descriptor), made;
 
 	if (found < 0) {

@@ -90,6 +90,7 @@ take_options(struct wi_pool *pool, const weir_pool_options *options)
 	pool->stuck_after_ns = options->stuck_after_ns ? options->stuck_after_ns : WI_SECOND;
 	pool->manual = options->dispatcher_count == WEIR_MANUAL;
 	pool->wait = pool->manual ? WEIR_WAIT_ADAPTIVE : options->wait;
+	pool->order = options->order;
 	pool->thread_begin = options->thread_begin;
 	pool->thread_end = options->thread_end;
 	pool->thread_context = options->thread_context;
@@ -128,15 +129,32 @@ init_dispatcher(struct wi_pool *pool, uint32_t index)
 	return true;
 }
 
+static bool
+take_cursors(struct wi_pool *pool)
+{
+	bool each = pool->order == WEIR_ORDER_KEY;
+	uint32_t left;
+
+	if (!wi_lanes_open_cursors(pool->lanes, each ? pool->dispatcher_count : 1, &pool->cursors))
+		return false;
+	pool->has_cursors = true;
+	left = pool->cursors;
+	for (uint32_t i = 0; i < pool->dispatcher_count; i++) {
+		pool->dispatcher[i].cursor = (uint32_t)__builtin_ctz(left);
+		if (each)
+			left &= left - 1;
+	}
+	return true;
+}
+
 static weir_status
 start_dispatchers(struct wi_pool *pool)
 {
 	for (uint32_t i = 0; i < pool->dispatcher_count; i++)
 		if (!init_dispatcher(pool, i))
 			return WEIR_ENOMEM;
-	if (!wi_lanes_open_cursor(pool->lanes, &pool->cursor))
+	if (!take_cursors(pool))
 		return WEIR_ELIMIT;
-	pool->has_cursor = true;
 	if (pool->manual)
 		return WEIR_OK;
 	pool->awake = pool->dispatcher_count;
@@ -194,8 +212,8 @@ stop_manual(struct wi_pool *pool, struct wi_backoff *backoff)
 	while (!wi_pool_take(pool))
 		if (!wi_backoff_wait(backoff))
 			return false;
-	if (pool->has_cursor)
-		wi_wake_forget(pool->wake, pool->cursor);
+	if (pool->has_cursors)
+		wi_wake_forget(pool->wake, pool->dispatcher->cursor);
 	return true;
 }
 
@@ -234,8 +252,8 @@ free_parts(struct wi_part *part)
 void
 wi_pool_destroy(struct wi_pool *pool)
 {
-	if (pool->has_cursor && pool->lanes->lane)
-		wi_lanes_close_cursor(pool->lanes, pool->cursor, true);
+	if (pool->has_cursors && pool->lanes->lane)
+		wi_lanes_close_cursors(pool->lanes, pool->cursors, true);
 	for (uint32_t i = 0; i < pool->dispatcher_count; i++) {
 		struct wi_dispatcher *dispatcher = &pool->dispatcher[i];
 
@@ -255,27 +273,43 @@ wi_pool_destroy(struct wi_pool *pool)
 	wi_memory_give(pool);
 }
 
+static bool
+bury_cursor(struct wi_lane *lane, uint32_t cursor)
+{
+	struct wi_lease *lease = &lane->lease[cursor];
+
+	if (wi_load_relaxed(&lease->holder) == UINT32_MAX)
+		return true;
+	if (!wi_lease_take(lease, UINT32_MAX))                                      /* E6 */
+		return false;
+	wi_store_release(&lane->ring->cursor[cursor].position, WI_CURSOR_UNUSED);
+	return true;
+}
+
 bool
 wi_pool_bury(struct wi_pool *pool)
 {
 	uint32_t lane_count = wi_load_acquire(&pool->lanes->count);         /* E8 */
 	bool all = true;
 
-	for (uint32_t l = 0; l < lane_count; l++) {
-		struct wi_lane *lane = pool->lanes->lane[l];
-		struct wi_lease *lease = &lane->lease[pool->cursor];
-
-		if (wi_load_relaxed(&lease->holder) == UINT32_MAX)
-			continue;
-		if (wi_lease_take(lease, UINT32_MAX))                               /* E6 */
-			wi_store_release(&lane->ring->cursor[pool->cursor].position, WI_CURSOR_UNUSED);
-		else
-			all = false;
-	}
+	for (uint32_t l = 0; l < lane_count; l++)
+		for (uint32_t left = pool->cursors; left; left &= left - 1)
+			all = bury_cursor(pool->lanes->lane[l], (uint32_t)__builtin_ctz(left)) && all;
 	return all;
 }
 
 /* -- looking ---------------------------------------------------------------- */
+
+/* Events of the lane that all cursors of the pool are past. */
+static uint64_t
+through_lane(const struct wi_pool *pool, const struct wi_lane *lane)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (uint32_t left = pool->cursors; left; left &= left - 1)
+		least = WI_MIN(least, wi_load_relaxed(&lane->lease[__builtin_ctz(left)].sequence));
+	return least;
+}
 
 uint64_t
 wi_pool_through(const struct wi_pool *pool)
@@ -284,19 +318,36 @@ wi_pool_through(const struct wi_pool *pool)
 	uint64_t through = 0;
 
 	for (uint32_t l = 0; l < lane_count; l++)
-		through += wi_load_relaxed(&pool->lanes->lane[l]->lease[pool->cursor].sequence);
+		through += through_lane(pool, pool->lanes->lane[l]);
 	return through;
 }
 
-/* Since it opened. */
+static uint64_t
+handled(const struct wi_pool *pool)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < pool->dispatcher_count; i++)
+		sum += wi_load_relaxed(&pool->dispatcher[i].routed) +
+		       wi_load_relaxed(&pool->dispatcher[i].unrouted);
+	return sum;
+}
+
+/*
+ * Since it opened. Dispatchers of a WEIR_ORDER_KEY pool that is closed while events flow stop at different
+ * places: what lies between them was for those that came so far, and is no more than they took of it.
+ */
 static uint64_t
 seen(const struct wi_pool *pool)
 {
 	uint32_t lane_count = wi_load_acquire(&pool->lanes->count);         /* E8 */
 	uint64_t before = 0, through = wi_pool_through(pool);
+	uint32_t cursor = (uint32_t)__builtin_ctz(pool->cursors);       /* they began at one place */
 
+	if (pool->order == WEIR_ORDER_KEY && wi_load_relaxed(&pool->unread))
+		return handled(pool);
 	for (uint32_t l = 0; l < lane_count; l++)
-		before += wi_load_relaxed(&pool->lanes->lane[l]->lease[pool->cursor].first);
+		before += wi_load_relaxed(&pool->lanes->lane[l]->lease[cursor].first);
 	return through - before;
 }
 

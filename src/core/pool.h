@@ -2,6 +2,11 @@
 /*
  * pool.h - a group of dispatchers with a cursor of its own in every ring.
  *
+ * With WEIR_ORDER_PRODUCER the dispatchers of a pool share one cursor in each ring, and the lease says
+ * whose turn it is. With WEIR_ORDER_KEY each has one of its own and looks at every header: a
+ * key belongs to one of them (wi_pool_owner), so its events never run at once, whichever producers
+ * they come from. What follows such a pool, and a producer's room, follow the slowest of its cursors.
+ *
  * A dispatcher's first line is its slot: what others read of it. It says in which
  * subscription it is (E7) and which version of the routes it uses (E9); the
  * reclaimer waits on these two, never on the thread. Everything else in it is its
@@ -52,6 +57,7 @@ struct wi_dispatcher {
 	struct wi_tally *gathered;      /*   and those with failures to be told */
 	weir_delivery delivery;
 	uint32_t index;                 /* in the pool; its number in leases is index + 1 */
+	uint32_t cursor;                /* index in every ring of the one that it moves */
 	const struct weir_tail_ *producer_tail; /* not idle: a handler left reservations open */
 	size_t tally_offset;            /* of its tally in every subscription */
 	uint32_t flags;                 /* topic_flags of the last event without the topic, */
@@ -88,13 +94,14 @@ struct wi_pool {
 	struct wi_lanes *lanes;
 	struct wi_wake *wake;
 	weir_bus *bus;
-	uint32_t cursor;                /* its index in every ring */
+	uint32_t cursors;               /* bits: its own in every ring; one, with WEIR_ORDER_KEY one for each dispatcher */
 	uint32_t dispatcher_count;
 	uint32_t batch_count_max;
 	uint64_t batch_ns_max;
 	uint64_t spin_ns, sleep_ns;
 	uint64_t stuck_after_ns;
 	weir_wait wait;
+	weir_order order;
 	uint32_t hop_count_max;
 	uint32_t after;                 /* bits: the cursors that it follows instead of the tail */
 	uint32_t followers;             /* pools that follow it */
@@ -106,7 +113,7 @@ struct wi_pool {
 	char name[64];
 	cpu_set_t cpus;
 	bool pinned;
-	bool has_cursor, counted;       /* how far creation came */
+	bool has_cursors, counted;      /* how far creation came */
 	void (*tell)(weir_bus *bus, int level, const char *id, const char *text);
 
 	bool manual;                    /* no thread: see manual.h */
@@ -168,6 +175,21 @@ wi_pool_bound(const struct wi_pool *pool, const struct wi_ring *ring)
 	for (uint32_t after = pool->after; after; after &= after - 1)
 		bound = WI_MIN(bound, wi_load_acquire(&ring->cursor[__builtin_ctz(after)].position)); /* E10 */
 	return bound;
+}
+
+/*
+ * Which dispatcher of a WEIR_ORDER_KEY pool an event is for. Without a key they take turns, by a number
+ * that all of them see alike.
+ */
+static inline uint32_t
+wi_pool_owner(const struct wi_pool *pool, const weir_event *event, uint64_t sequence)
+{
+	uint64_t key;
+
+	if (!weir_event_key(event, &key))
+		return (uint32_t)(sequence % pool->dispatcher_count);
+	/* By 2^64 / golden ratio, and the upper bits: keys that count up, or are multiples of something, spread. */
+	return (uint32_t)((key * 0x9e3779b97f4a7c15u >> 32) * pool->dispatcher_count >> 32);
 }
 
 /* The dispatcher that the calling thread is, or NULL. */

@@ -459,52 +459,86 @@ read_tail(const struct weir_tail_ *tail, uint64_t *ret_position, uint64_t *ret_c
 }
 
 static void
-start_cursor(struct wi_lane *lane, uint32_t cursor)
+show_cursors(struct wi_ring *ring, uint32_t cursors, uint64_t position)
+{
+	for (; cursors; cursors &= cursors - 1)
+		wi_store_release(&ring->cursor[__builtin_ctz(cursors)].position, position);         /* E2 */
+}
+
+static void
+start_cursors(struct wi_lane *lane, uint32_t cursors)
 {
 	uint64_t position, count;
 
 	read_tail(&lane->ring->tail, &position, &count);
-	lane->lease[cursor] = (struct wi_lease){ .position = position, .sequence = count, .first = count };
-	wi_store_release(&lane->ring->cursor[cursor].position, position);           /* E2 */
+	for (uint32_t left = cursors; left; left &= left - 1)
+		lane->lease[__builtin_ctz(left)] =
+			(struct wi_lease){ .position = position, .sequence = count, .first = count };
+	show_cursors(lane->ring, cursors, position);
 }
 
-bool
-wi_lanes_open_cursor(struct wi_lanes *lanes, uint32_t *ret_cursor)
+/* So many that are not taken, as bits; 0: there are not. */
+static uint32_t
+free_cursors(const struct wi_lanes *lanes, uint32_t count)
 {
-	uint32_t cursor;
+	uint32_t cursors = 0;
 
-	pthread_mutex_lock(&lock);
-	cursor = (uint32_t)__builtin_ctz(~lanes->cursors_taken);
-	if (cursor >= WI_CURSOR_COUNT_MAX) {
-		pthread_mutex_unlock(&lock);
-		return false;
-	}
+	for (uint32_t i = 0; i < WI_CURSOR_COUNT_MAX && count; i++)
+		if (!(lanes->cursors_taken & 1u << i)) {
+			cursors |= 1u << i;
+			count--;
+		}
+	return count ? 0 : cursors;
+}
+
+/* cursors: not 0. */
+static uint32_t
+one_past_last(uint32_t cursors)
+{
+	return 32 - (uint32_t)__builtin_clz(cursors);
+}
+
+static void
+open_cursors_locked(struct wi_lanes *lanes, uint32_t cursors)
+{
 	for (uint32_t i = 0; i < lanes->count; i++) {
 		struct wi_ring *ring = lanes->lane[i]->ring;
 
-		wi_store_release(&ring->cursor[cursor].position, wi_load_acquire(&ring->tail.position));
+		show_cursors(ring, cursors, wi_load_acquire(&ring->tail.position));
 	}
-	lanes->cursors_taken |= 1u << cursor;
-	lanes->cursors_used |= 1u << cursor;
-	wi_store_release(&lanes->cursor_count, WI_MAX(lanes->cursor_count, cursor + 1));
-	if (!wi_wake_fence(lanes->wake))
+	lanes->cursors_taken |= cursors;
+	lanes->cursors_used |= cursors;
+	wi_store_release(&lanes->cursor_count, WI_MAX(lanes->cursor_count, one_past_last(cursors)));
+	if (!wi_wake_fence(lanes->wake))                                                    /* E4 */
 		wi_clock_sleep(WI_MILLISECOND);
 	for (uint32_t i = 0; i < lanes->count; i++)
-		start_cursor(lanes->lane[i], cursor);
+		start_cursors(lanes->lane[i], cursors);
+}
+
+bool
+wi_lanes_open_cursors(struct wi_lanes *lanes, uint32_t count, uint32_t *ret_cursors)
+{
+	uint32_t cursors;
+
+	pthread_mutex_lock(&lock);
+	cursors = free_cursors(lanes, count);
+	if (cursors) {
+		open_cursors_locked(lanes, cursors);
+		*ret_cursors = cursors;
+	}
 	pthread_mutex_unlock(&lock);
-	*ret_cursor = cursor;
-	return true;
+	return cursors != 0;
 }
 
 void
-wi_lanes_close_cursor(struct wi_lanes *lanes, uint32_t cursor, bool again)
+wi_lanes_close_cursors(struct wi_lanes *lanes, uint32_t cursors, bool again)
 {
 	pthread_mutex_lock(&lock);
-	lanes->cursors_used &= ~(1u << cursor);
+	lanes->cursors_used &= ~cursors;
 	if (again) {
-		lanes->cursors_taken &= ~(1u << cursor);
+		lanes->cursors_taken &= ~cursors;
 		for (uint32_t i = 0; i < lanes->count; i++)
-			wi_store_release(&lanes->lane[i]->ring->cursor[cursor].position, WI_CURSOR_UNUSED);
+			show_cursors(lanes->lane[i]->ring, cursors, WI_CURSOR_UNUSED);
 	}
 	pthread_mutex_unlock(&lock);
 }

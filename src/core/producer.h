@@ -132,14 +132,14 @@ weir_status wi_producer_open(struct wi_lanes *lanes, const weir_producer_options
 void wi_producer_close(struct wi_producer *producer);
 
 /*
- * A cursor in every ring, at what is committed. While producers run: the cursor is shown at the tail of a
+ * So many cursors in every ring, at what is committed, all of them at one place. While producers run: the cursor is shown at the tail of a
  * moment, the heavy fence makes every refresh of a limit from then on see it, and the tail is read again. A limit
  * taken before ends at most a ring's length beyond that second tail, so from there nothing is overwritten
- * unread. False: none of the 16 is free.
+ * unread. False: so many of the 16 are not free.
  */
-bool wi_lanes_open_cursor(struct wi_lanes *lanes, uint32_t *ret_cursor);
-/* again: it may be given to another pool. */
-void wi_lanes_close_cursor(struct wi_lanes *lanes, uint32_t cursor, bool again);
+bool wi_lanes_open_cursors(struct wi_lanes *lanes, uint32_t count, uint32_t *ret_cursors);
+/* again: they may be given to other pools. */
+void wi_lanes_close_cursors(struct wi_lanes *lanes, uint32_t cursors, bool again);
 
 /* This thread's own on this bus, if it has one. */
 struct wi_producer *wi_producer_of_thread(const struct wi_lanes *lanes);

@@ -249,7 +249,10 @@ fits(struct wi_producer *producer, uint64_t end)
 static weir_event *
 write_in_ring(struct wi_producer *producer, uint64_t position, const struct entry *entry)
 {
-	return write_at(producer->hot.bytes + (position & producer->hot.mask), entry);
+	uint64_t *record = weir_record_(&producer->hot, position);
+
+	weir_ask_ahead_(record, position + entry->need, WI_MAX(producer->room, position + entry->need));
+	return write_at((unsigned char *)record, entry);
 }
 
 static bool
@@ -514,7 +517,7 @@ weir_trim(weir_producer *handle, uint32_t size)
 	last = last_reserved(producer);
 	taken = wi_record_length(&last);
 	event = (weir_event *)(producer->scratch_count ? producer->scratch + producer->scratch_last
-	                       : handle->bytes + ((open_end(producer) - taken) & handle->mask));
+	                       : (unsigned char *)weir_record_(handle, open_end(producer) - taken));
 	if (size < last.size && is_written(producer)) {
 		taken -= trim_event(event, size);
 		open = last_open(producer);

@@ -198,7 +198,7 @@ leave_to_poll(struct wi_reclaimer *reclaimer, struct wi_subscription **at)
 	wi_store_relaxed(&pool->quiet, subscription);
 	wi_store_relaxed(&reclaimer->quiet_count, reclaimer->quiet_count + 1);
 	pthread_mutex_unlock(reclaimer->control);
-	wi_wake_descriptor(pool->wake, pool->cursor);
+	wi_wake_descriptor(pool->wake, pool->dispatcher->cursor);
 	return true;
 }
 

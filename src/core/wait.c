@@ -14,7 +14,7 @@
 #define TIMED_NS (200 * WI_MICROSECOND)         /* instead of parking once more */
 #define PARK_EVERY_NS WI_MILLISECOND            /* parks that may be made in the long run, */
 #define PARK_CREDIT_MAX 200u                    /*   and in a burst */
-enum { CLOCK_PASSES = 32, PASSES_BEFORE_PARK = 8 };
+enum { CLOCK_PASSES = 32, PASSES_BEFORE_PARK = 8, QUIET_PASSES = 16 };
 
 /* -- sleeping --------------------------------------------------------------- */
 
@@ -27,7 +27,7 @@ stopped(const struct wi_pool *pool)
 static void
 wake_neighbours(struct wi_pool *pool)
 {
-	wi_wake_each_pool(pool->wake);
+	wi_wake_each_cursor(pool->wake);
 	if (wi_load_relaxed(&pool->nappers) == 0)
 		return;
 	wi_add(&pool->nap, 1u);
@@ -50,6 +50,16 @@ take_park_credit(struct wi_dispatcher *dispatcher)
 	return true;
 }
 
+/*
+ * A pool of its own, as far as waiting goes: no neighbour can do what is there for it, so it neither naps
+ * nor counts on one that is awake.
+ */
+static bool
+is_alone(const struct wi_pool *pool)
+{
+	return pool->order == WEIR_ORDER_KEY;
+}
+
 /* The last one awake of its pool. The caller is awake again before it wakes neighbours, on every way out. */
 static void
 park(struct wi_dispatcher *dispatcher)
@@ -69,10 +79,10 @@ park(struct wi_dispatcher *dispatcher)
 	if (stopped(pool) || wi_dispatch_pending(dispatcher))   /*   and only then the look. */
 		return;
 	/* A neighbour that woke meanwhile may hold a ring that we passed over, and get stuck in another. */
-	if (wi_load_relaxed(&pool->awake))
+	if (!is_alone(pool) && wi_load_relaxed(&pool->awake))
 		return;
 	wi_add_own(&dispatcher->parks, 1);
-	late = wi_wake_sleep(wake, announced, pool->cursor, SAFETY_NS) && !stopped(pool) &&
+	late = wi_wake_sleep(wake, announced, dispatcher->cursor, SAFETY_NS) && !stopped(pool) &&
 	       wi_dispatch_overlooked(dispatcher);
 	if (wi_load_acquire(&wake->parked) != announced)
 		wi_add_own(&dispatcher->wakes, 1);
@@ -111,7 +121,7 @@ sleep_somehow(struct wi_dispatcher *dispatcher)
 	wi_dispatch_unpin(dispatcher);
 	if (wi_sub(&pool->wake->awake, 1u) == 1)
 		wi_wake_tick(pool->wake, WEIR_CLOCK_READ_);     /* nobody keeps it fresh */
-	last = wi_sub(&pool->awake, 1u) == 1 && pool->wait != WEIR_WAIT_POLL;
+	last = (wi_sub(&pool->awake, 1u) == 1 || is_alone(pool)) && pool->wait != WEIR_WAIT_POLL;
 	if (pool->wait == WEIR_WAIT_POLL)
 		doze(pool);
 	else if (last)
@@ -177,6 +187,6 @@ wi_wait_idle(struct wi_dispatcher *dispatcher)
 	}
 	if (pool->wait == WEIR_WAIT_YIELD)
 		sched_yield();
-	else
+	else if (dispatcher->idle_passes < QUIET_PASSES || !wi_dispatch_watch(dispatcher))
 		wi_pause(1);
 }

@@ -2,7 +2,8 @@
 /*
  * wait.h - what a dispatcher does when there is nothing to read.
  *
- * Of a pool's dispatchers the last one awake parks: it announces itself and is
+ * Of a pool's dispatchers the last one awake parks (with WEIR_ORDER_KEY each does, since its events are for it
+ * alone): it announces itself and is
  * woken by a publisher (wake.h). The others nap: up to a millisecond while one is awake,
  * so that what a stuck neighbour leaves lying is found, and long once all sleep. Who is
  * woken from parking wakes one napper, which begins to nap short again.

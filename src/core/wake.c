@@ -45,13 +45,13 @@ wi_wake_announce(struct wi_wake *wake)
 }
 
 bool
-wi_wake_sleep(struct wi_wake *wake, uint32_t announced, uint32_t pool, uint64_t timeout_ns)
+wi_wake_sleep(struct wi_wake *wake, uint32_t announced, uint32_t cursor, uint64_t timeout_ns)
 {
 	bool timed_out;
 
-	wi_add(&wake->sleepers[pool], 1u);
-	timed_out = wi_futex_wait(&wake->parked, announced, 1u << pool, timeout_ns);
-	wi_sub(&wake->sleepers[pool], 1u);
+	wi_add(&wake->sleepers[cursor], 1u);
+	timed_out = wi_futex_wait(&wake->parked, announced, 1u << cursor, timeout_ns);
+	wi_sub(&wake->sleepers[cursor], 1u);
 	return timed_out;
 }
 
@@ -70,48 +70,48 @@ make_readable(int descriptor)
 
 /* E11: who takes a bit writes. `writers` is raised first, for who waits to close a descriptor. */
 static void
-write_to(struct wi_wake *wake, uint32_t pools)
+write_to(struct wi_wake *wake, uint32_t cursors)
 {
 	uint32_t taken;
 
-	if (!(wi_load_acquire(&wake->armed) & pools))
+	if (!(wi_load_acquire(&wake->armed) & cursors))
 		return;
 	wi_add(&wake->writers, 1u);
-	for (taken = wi_and(&wake->armed, ~pools) & pools; taken; taken &= taken - 1)
+	for (taken = wi_and(&wake->armed, ~cursors) & cursors; taken; taken &= taken - 1)
 		make_readable(wi_load_relaxed(&wake->descriptor[__builtin_ctz(taken)]));
 	wi_sub(&wake->writers, 1u);
 }
 
 void
-wi_wake_arm(struct wi_wake *wake, uint32_t pool)
+wi_wake_arm(struct wi_wake *wake, uint32_t cursor)
 {
-	wi_or(&wake->armed, 1u << pool);        /* E11: before the word */
+	wi_or(&wake->armed, 1u << cursor);      /* E11: before the word */
 	wi_wake_announce(wake);
 }
 
 bool
-wi_wake_is_armed(const struct wi_wake *wake, uint32_t pool)
+wi_wake_is_armed(const struct wi_wake *wake, uint32_t cursor)
 {
-	return wi_load_acquire(&wake->armed) & 1u << pool;
+	return wi_load_acquire(&wake->armed) & 1u << cursor;
 }
 
 void
-wi_wake_descriptor(struct wi_wake *wake, uint32_t pool)
+wi_wake_descriptor(struct wi_wake *wake, uint32_t cursor)
 {
 	wi_fence_full();        /* E11: between what the caller stored for the poller and the bit */
-	write_to(wake, 1u << pool);
+	write_to(wake, 1u << cursor);
 }
 
 void
-wi_wake_forget(struct wi_wake *wake, uint32_t pool)
+wi_wake_forget(struct wi_wake *wake, uint32_t cursor)
 {
 	struct wi_backoff backoff = wi_backoff_until(UINT64_MAX);
 	int descriptor;
 
-	wi_and(&wake->armed, ~(1u << pool));
+	wi_and(&wake->armed, ~(1u << cursor));
 	while (wi_load_acquire(&wake->writers))
 		wi_backoff_wait(&backoff);
-	descriptor = wi_exchange(&wake->descriptor[pool], -1);
+	descriptor = wi_exchange(&wake->descriptor[cursor], -1);
 	if (descriptor >= 0)
 		close(descriptor);
 }
@@ -143,7 +143,7 @@ wi_wake_one(struct wi_wake *wake)
 }
 
 void
-wi_wake_each_pool(struct wi_wake *wake)
+wi_wake_each_cursor(struct wi_wake *wake)
 {
 	for (uint32_t i = 0; i < WI_CURSOR_COUNT_MAX; i++)
 		if (wi_load_relaxed(&wake->sleepers[i]))

@@ -16,7 +16,7 @@
  * that it left, so one that was overtaken between its look and its sleep does
  * not fall asleep (with a plain flag it would, if another sleeper had set it again).
  *
- * One sleeper is woken by the publisher; it wakes one of each pool (futex bits), so a publisher makes at most one system call. Within a pool only the last
+ * One sleeper is woken by the publisher; it wakes one of each cursor's (futex bits), so a publisher makes at most one system call. Within a pool only the last
  * dispatcher that is awake sleeps like this; the others nap (wait.h).
  *
  * Who waits for a manual pool waits in epoll and not in the futex: the pool is `armed` beside the
@@ -38,10 +38,10 @@ struct wi_wake {
 	WI_ALIGNED uint64_t tick;       /* CLOCK_REALTIME by the dispatchers; WEIR_CLOCK_READ_: none is awake */
 	WI_ALIGNED uint32_t parked;
 	WI_ALIGNED uint32_t awake;      /* dispatchers of the bus that do not sleep */
-	uint32_t sleepers[WI_CURSOR_COUNT_MAX];         /* of each pool, in the futex */
-	uint32_t armed;                 /* bits: pools whose descriptor has to be written to */
+	uint32_t sleepers[WI_CURSOR_COUNT_MAX];         /* of each cursor, in the futex */
+	uint32_t armed;                 /* bits: cursors of pools whose descriptor has to be written to */
 	uint32_t writers;               /* who is about to */
-	int descriptor[WI_CURSOR_COUNT_MAX];            /* eventfd of each pool, -1: none */
+	int descriptor[WI_CURSOR_COUNT_MAX];            /* eventfd of a manual pool, -1: none */
 	WI_ALIGNED bool publisher_fences;               /* constant */
 	bool heavy_fence_failed;        /* it worked once and does not any more: only timed sleeps */
 };
@@ -58,25 +58,25 @@ bool wi_wake_fence(struct wi_wake *wake);
 uint32_t wi_wake_announce(struct wi_wake *wake);
 
 /* Sleeps until the word moves on, at most `timeout_ns`. True: the time is over. */
-bool wi_wake_sleep(struct wi_wake *wake, uint32_t announced, uint32_t pool, uint64_t timeout_ns);
+bool wi_wake_sleep(struct wi_wake *wake, uint32_t announced, uint32_t cursor, uint64_t timeout_ns);
 
 /* For publishers: wakes one if any sleeps. */
 void wi_wake_one(struct wi_wake *wake);
 
-/* For who was woken: one of each pool, its own too, where another may have parked as the last one awake before. */
-void wi_wake_each_pool(struct wi_wake *wake);
+/* For who was woken: one of each cursor's, its own too, where another may have parked as the last one awake before. */
+void wi_wake_each_cursor(struct wi_wake *wake);
 
 void wi_wake_all(struct wi_wake *wake);
 
-/* Arms a pool that has a descriptor, and announces it. Fence and look follow, as for a sleeper. */
-void wi_wake_arm(struct wi_wake *wake, uint32_t pool);
-bool wi_wake_is_armed(const struct wi_wake *wake, uint32_t pool);
+/* Arms the pool with this cursor, and announces it. Fence and look follow, as for a sleeper. */
+void wi_wake_arm(struct wi_wake *wake, uint32_t cursor);
+bool wi_wake_is_armed(const struct wi_wake *wake, uint32_t cursor);
 
 /* If the pool is armed, it is not any more, and its descriptor is readable. */
-void wi_wake_descriptor(struct wi_wake *wake, uint32_t pool);
+void wi_wake_descriptor(struct wi_wake *wake, uint32_t cursor);
 
 /* Closes the pool's descriptor, if it has one, when nobody can write to it any more. */
-void wi_wake_forget(struct wi_wake *wake, uint32_t pool);
+void wi_wake_forget(struct wi_wake *wake, uint32_t cursor);
 
 /* The tick goes on: no dispatcher's reading is fresher. */
 static inline void

@@ -85,7 +85,7 @@ pool_options_allowed(const weir_pool_options *options)
 
 	return (options->dispatcher_count <= WI_DISPATCHER_COUNT_MAX ||
 	        options->dispatcher_count == WEIR_MANUAL) &&
-	       options->order == WEIR_ORDER_PRODUCER && options->behind == WEIR_BEHIND_HOLD &&
+	       (unsigned)options->order <= WEIR_ORDER_KEY && options->behind == WEIR_BEHIND_HOLD &&
 	       (unsigned)options->wait <= WEIR_WAIT_PARK &&
 	       (options->after || !options->after_count) &&
 	       (!options->cpus || wi_cpus_parse(options->cpus, &set));
@@ -102,7 +102,8 @@ weir_bus_open_(uint32_t abi, const weir_bus_options *given, const weir_pool_opti
 		return WEIR_EFORKED;
 	if (abi != WEIR_ABI_ || !ret_bus || !wi_options_take(&options, sizeof options, given) ||
 	    !wi_options_take(&pool, sizeof pool, given_pool) || !bus_options_allowed(&options) ||
-	    !pool_options_allowed(&pool) || pool.after_count)
+	    !pool_options_allowed(&pool) || pool.after_count ||
+	    (pool.order == WEIR_ORDER_KEY && pool.dispatcher_count > WI_CURSOR_COUNT_MAX))
 		return WEIR_EINVAL;
 	return wi_bus_open(&options, &pool, ret_bus);
 }

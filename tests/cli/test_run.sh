@@ -367,7 +367,7 @@ check "pools: behind two others" is subscriptions/1/due "$(grep -c '"file.after'
 check "pools: failures stay there" is subscriptions/1/failed $(($(grep -c '"file.after' "$sample") / 2))
 check "pools: one that polls" is subscriptions/2/ok "$lines"
 check "pools: the default one" is subscriptions/3/pool default
-for bad in x:after=y default : x:order=key x:foo=1 x:wait=z x:dispatchers=0 x:after=; do
+for bad in x:after=y default : x:order=other x:order=key,dispatchers=17 x:foo=1 x:wait=z x:dispatchers=0 x:after=; do
 	run --pool "$bad" "$sample"
 	check "pools: $bad: exit status is 64" exits 64
 	check "pools: $bad: named" says "--pool"

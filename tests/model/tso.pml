@@ -4,10 +4,14 @@
  *
  * A thread's stores go into a channel of its own; store_buffers() moves them to memory one at a
  * time, whenever it likes. A load reads memory, or with load_own() the thread's own newest store.
- * The including file defines THREADS (at most 4) and WORDS first.
+ * The including file defines THREADS (at most 4) and WORDS first, and BUFFERED if a thread may have
+ * more than 4 stores under way.
  */
+#ifndef BUFFERED
+#define BUFFERED 4
+#endif
 byte memory[WORDS];
-chan buffer[THREADS] = [4] of { byte, byte };     /* word, value */
+chan buffer[THREADS] = [BUFFERED] of { byte, byte }; /* word, value */
 byte drained_word, drained_value;                 /* 0 between steps */
 byte any_value;                                   /* never set */
 
@@ -39,6 +43,16 @@ inline load_own(thread, at, last, ret)
 	:: buffer[thread]??[at, any_value] -> ret = last
 	:: else -> ret = memory[at]
 	fi
+}
+
+/* Locked: compare and swap. `was` is what it found. */
+inline swap(thread, word, old, new, was)
+{
+	d_step {
+		drain(thread);
+		was = memory[word];
+		memory[word] = (was == old -> new : was)
+	}
 }
 
 inline local_fence(thread)                        /* mfence */

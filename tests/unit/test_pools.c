@@ -39,26 +39,6 @@ open_pool_after(weir_bus *bus, const char *name, weir_pool *const *after, uint32
 	return pool;
 }
 
-static weir_subscription
-subscribe_in(weir_bus *bus, weir_pool *pool, const char *pattern, weir_handler_fn handler, void *context)
-{
-	weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
-	weir_subscription subscription;
-
-	options.pool = pool;
-	assert_ok(weir_subscribe(bus, pattern, handler, context, &options, &subscription));
-	return subscription;
-}
-
-static weir_pool_counts
-counts_of(const weir_pool *pool)
-{
-	weir_pool_counts counts = WEIR_POOL_COUNTS_INIT;
-
-	assert_ok(weir_pool_get_counts(pool, &counts));
-	return counts;
-}
-
 /* -- what each sees --------------------------------------------------------- */
 
 static void
@@ -75,7 +55,7 @@ test_each_sees_all(void **state)
 	for (uint64_t i = 0; i < 10; i++)
 		publish(producer, topic, i);
 	pool = open_pool(bus, "second");
-	subscribe_in(bus, pool, "a.*", unit_count, &second);
+	unit_subscribe_in(bus, pool, "a.*", unit_count, &second);
 	for (uint64_t i = 0; i < 1000; i++)
 		publish(producer, topic, i);
 	publish(producer, unit_topic(bus, "b"), 0);
@@ -83,8 +63,8 @@ test_each_sees_all(void **state)
 	assert_int_equal(second, 1000);
 	assert_ok(weir_bus_flush(bus, UNIT_PATIENCE));
 	assert_int_equal(first, 1011);
-	assert_int_equal(counts_of(pool).seen, 1001);
-	assert_int_equal(counts_of(pool).unrouted, 1);
+	assert_int_equal(unit_counts_of_pool(pool).seen, 1001);
+	assert_int_equal(unit_counts_of_pool(pool).unrouted, 1);
 	assert_int_equal(unit_pool_counts(bus).seen, 1011);
 	weir_producer_close(producer);
 	unit_close(bus);
@@ -104,7 +84,7 @@ test_slow_one_does_not_delay(void **state)
 	(void)state;
 	unit_gate_init(&gate);
 	unit_subscribe(bus, "a", unit_count, &count);
-	subscribe_in(bus, pool, "a", unit_gate_handler, &gate);
+	unit_subscribe_in(bus, pool, "a", unit_gate_handler, &gate);
 	while (weir_publish(producer, topic, NULL, 0) == WEIR_OK)
 		sent++;
 	assert_in_range(sent, 4096 / 16 - 2, 4096 / 16);
@@ -184,7 +164,7 @@ test_open_while_producers_run(void **state)
 		struct follower follower = { .wrong = 0 };
 		weir_pool *pool = round % 2 ? open_pool_after(bus, "guest", &first, 1) : open_pool(bus, "guest");
 
-		subscribe_in(bus, pool, "a", follow, &follower);
+		unit_subscribe_in(bus, pool, "a", follow, &follower);
 		if (round % 3)
 			unit_wait_for(&follower.count, 100);
 		assert_ok(weir_pool_close(pool, UNIT_PATIENCE, NULL));
@@ -318,9 +298,9 @@ run_diamond(weir_wait wait, uint64_t events)
 	assert_ok(weir_pool_open(bus, &options, &last));
 	with_end.batch_end = make_safe;
 	assert_ok(weir_subscribe(bus, "a", write_down, NULL, &with_end, &subscription));
-	subscribe_in(bus, middle[0], "a", check_safe, &chain.left);
-	subscribe_in(bus, middle[1], "a", check_safe, &chain.right);
-	subscribe_in(bus, last, "a", check_both, NULL);
+	unit_subscribe_in(bus, middle[0], "a", check_safe, &chain.left);
+	unit_subscribe_in(bus, middle[1], "a", check_safe, &chain.right);
+	unit_subscribe_in(bus, last, "a", check_both, NULL);
 	for (uint64_t i = 1; i <= events; i++)
 		publish(producer, topic, i);
 	assert_ok(weir_bus_flush(bus, UNIT_PATIENCE));
@@ -377,7 +357,7 @@ test_wakes_those_behind(void **state)
 		park.after_count = 1;
 		assert_ok(weir_pool_open(bus, &park, &last));
 	}
-	subscribe_in(bus, last, "a", unit_count, &count);
+	unit_subscribe_in(bus, last, "a", unit_count, &count);
 	for (uint64_t i = 1; i <= 100; i++) {
 		publish(producer, topic, i);
 		unit_wait_for(&count, i);
@@ -499,7 +479,7 @@ test_refusals(void **state)
 	options.after = &foreign;
 	assert_status(WEIR_EINVAL, weir_pool_open(bus, &options, &pool));
 	options.after_count = 0;
-	options.order = WEIR_ORDER_KEY;
+	options.order = (weir_order)(WEIR_ORDER_KEY + 1);
 	assert_status(WEIR_EINVAL, weir_pool_open(bus, &options, &pool));
 	wanted.pool = foreign;
 	assert_status(WEIR_EINVAL, weir_subscribe(bus, "a", unit_count, NULL, &wanted, &subscription));
@@ -507,7 +487,7 @@ test_refusals(void **state)
 		assert_ok(weir_pool_open(bus, NULL, &pools[i]));
 	assert_status(WEIR_ELIMIT, weir_pool_open(bus, NULL, &pool));
 	same = pools[7];
-	subscription = subscribe_in(bus, pools[6], "a", close_from_handler, &same);
+	subscription = unit_subscribe_in(bus, pools[6], "a", close_from_handler, &same);
 	publish(producer, unit_topic(bus, "a"), 1);
 	assert_ok(weir_bus_flush(bus, UNIT_PATIENCE));
 	assert_int_equal(unit_subscription_counts(bus, subscription).ok, 1);
@@ -533,7 +513,7 @@ test_close_with_a_stuck_handler(void **state)
 	(void)state;
 	unit_gate_init(&gate);
 	unit_subscribe(bus, ">", unit_count, &count);
-	subscribe_in(bus, pool, "a", unit_gate_handler, &gate);
+	unit_subscribe_in(bus, pool, "a", unit_gate_handler, &gate);
 	publish(producer, topic, 1);
 	unit_gate_wait(&gate);
 	publish(producer, topic, 2);

@@ -160,7 +160,7 @@ test_one_then_others(void **state)
 	wi_clock_sleep(2 * WI_MILLISECOND);
 	for (uint32_t i = 0; i < 3; i++)
 		assert_int_equal(wi_load_acquire(&sleeper[i].awake), i == first);
-	wi_wake_each_pool(&wake);
+	wi_wake_each_cursor(&wake);
 	for (uint32_t i = 0; i < 3; i++)
 		finish(&sleeper[i]);
 	for (uint32_t i = 0; i < WI_CURSOR_COUNT_MAX; i++)

@@ -82,9 +82,18 @@ unit_producer(weir_bus *bus)
 weir_subscription
 unit_subscribe(weir_bus *bus, const char *pattern, weir_handler_fn handler, void *context)
 {
-	weir_subscription subscription = {0};
+	return unit_subscribe_in(bus, NULL, pattern, handler, context);
+}
 
-	assert_ok(weir_subscribe(bus, pattern, handler, context, NULL, &subscription));
+weir_subscription
+unit_subscribe_in(weir_bus *bus, weir_pool *pool, const char *pattern, weir_handler_fn handler,
+		  void *context)
+{
+	weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+	weir_subscription subscription;
+
+	options.pool = pool;
+	assert_ok(weir_subscribe(bus, pattern, handler, context, &options, &subscription));
 	return subscription;
 }
 
@@ -140,6 +149,15 @@ unit_all_producer_counts(weir_bus *bus)
 	weir_producer_counts counts = WEIR_PRODUCER_COUNTS_INIT;
 
 	assert_ok(weir_bus_get_counts(bus, NULL, &counts, NULL, NULL));
+	return counts;
+}
+
+weir_pool_counts
+unit_counts_of_pool(const weir_pool *pool)
+{
+	weir_pool_counts counts = WEIR_POOL_COUNTS_INIT;
+
+	assert_ok(weir_pool_get_counts(pool, &counts));
 	return counts;
 }
 

@@ -31,6 +31,8 @@ weir_topic unit_topic(weir_bus *bus, const char *name);
 weir_producer *unit_producer(weir_bus *bus);
 weir_subscription unit_subscribe(weir_bus *bus, const char *pattern, weir_handler_fn handler,
 				 void *context);
+weir_subscription unit_subscribe_in(weir_bus *bus, weir_pool *pool, const char *pattern,
+				    weir_handler_fn handler, void *context);
 
 /* At rest: every identity holds and lost is 0. */
 void unit_assert_balanced(weir_bus *bus);
@@ -41,6 +43,7 @@ void unit_close(weir_bus *bus);
 weir_producer_counts unit_producer_counts(const weir_producer *producer);
 weir_producer_counts unit_all_producer_counts(weir_bus *bus);
 weir_pool_counts unit_pool_counts(weir_bus *bus);
+weir_pool_counts unit_counts_of_pool(const weir_pool *pool);
 weir_subscription_counts unit_subscription_counts(weir_bus *bus, weir_subscription subscription);
 weir_subscription_counts unit_all_subscription_counts(weir_bus *bus);
 
