@@ -830,6 +830,39 @@ test_flush_pumps_a_chain(void **state)
 	unit_close(bus);
 }
 
+/* With WEIR_ORDER_KEY it is the owner of every key, and of what has none. */
+static void
+test_by_keys(void **state)
+{
+	weir_bus *bus = open_manual(0);
+	weir_pool_options options = WEIR_POOL_OPTIONS_INIT;
+	weir_attributes attributes = WEIR_ATTRIBUTES_INIT;
+	weir_producer *producer = unit_producer(bus);
+	weir_topic topic = unit_topic(bus, "a");
+	uint64_t count = 0;
+	weir_pool *pool;
+	int fd;
+
+	(void)state;
+	options.dispatcher_count = WEIR_MANUAL;
+	options.order = WEIR_ORDER_KEY;
+	assert_ok(weir_pool_open(bus, &options, &pool));
+	subscribe_in(bus, pool, "a", unit_count, &count);
+	assert_ok(weir_pool_get_fd(pool, &fd));
+	attributes.flags = WEIR_ATTRIBUTE_KEY;
+	for (attributes.key = 0; attributes.key < 50; attributes.key++) {
+		assert_ok(weir_publish_with(producer, topic, &attributes, NULL, 0));
+		publish(producer, topic, 1);
+	}
+	assert_true(is_readable(fd));
+	assert_int_equal(weir_pool_poll(pool, 10), 10);
+	assert_int_equal(weir_pool_poll(pool, 1000), 90);
+	assert_int_equal(count, 100);
+	assert_false(is_readable(fd));
+	weir_producer_close(producer);
+	unit_close(bus);
+}
+
 /* Only what it needs: a flush of one pool leaves the others to those who poll them. */
 static void
 test_pool_flush_leaves_others(void **state)
@@ -1270,6 +1303,7 @@ main(void)
 		cmocka_unit_test(test_flush_pumps),
 		cmocka_unit_test(test_flush_in_time),
 		cmocka_unit_test(test_flush_pumps_a_chain),
+		cmocka_unit_test(test_by_keys),
 		cmocka_unit_test(test_pool_flush_leaves_others),
 		cmocka_unit_test(test_close_pumps),
 		cmocka_unit_test(test_close_while_polled),
