@@ -179,7 +179,7 @@ typedef struct weir_close_report {
  * WEIR_ETIMEDOUT the bus, its pools and subscriptions are gone; a handler that
  * never returned is reported and what it uses is leaked, never freed under it.
  * A producer that is still open stays a valid handle that answers WEIR_ECLOSED
- * until weir_producer_close().
+ * until weir_producer_close(). Manual pools are pumped by the caller's thread.
  * Returns also: WEIR_EDEADLK, WEIR_EFORKED (nothing happened).
  */
 WEIR_API weir_status weir_bus_close(weir_bus *bus, uint64_t timeout_ns, weir_close_report *ret_report);
@@ -188,7 +188,8 @@ WEIR_API weir_status weir_bus_close(weir_bus *bus, uint64_t timeout_ns, weir_clo
  * weir_bus_flush - wait until every event committed before the call, and every event that handlers
  *                  published because of those (through delivery->producer), is through all pools.
  *
- * Returns: WEIR_OK, WEIR_ETIMEDOUT, WEIR_EDEADLK, WEIR_EFORKED.
+ * Returns: WEIR_OK, WEIR_ETIMEDOUT, WEIR_EDEADLK, WEIR_EFORKED. Manual pools are pumped here;
+ * one that another thread polls is waited for.
  */
 WEIR_API weir_status weir_bus_flush(weir_bus *bus, uint64_t timeout_ns);
 
@@ -212,10 +213,6 @@ WEIR_API weir_status weir_topic_find(const weir_bus *bus, const char *name, weir
 WEIR_API const char *weir_topic_name(const weir_bus *bus, weir_topic topic);   /* NULL if there is none */
 
 /* -- pools ------------------------------------------------------------------ */
-
-/*
- * Not in this version, and answered with WEIR_EINVAL: WEIR_MANUAL.
- */
 
 typedef enum weir_order {
 	/* Each producer's events in order, one dispatcher at a time for each producer;
@@ -256,7 +253,7 @@ typedef enum weir_wait {
 struct weir_pool_options {
 	size_t size;
 	const char *name;            /* unique in the bus; default: "default" for the first, then "pool-N" */
-	uint32_t dispatcher_count;   /* default 1, most 256; WEIR_MANUAL: no thread */
+	uint32_t dispatcher_count;   /* default 1, most 256; WEIR_MANUAL: no thread, see poll */
 	weir_order order;
 	weir_behind behind;
 	weir_wait wait;
@@ -292,6 +289,33 @@ WEIR_API weir_status weir_pool_open(weir_bus *bus, const weir_pool_options *opti
  */
 WEIR_API weir_status weir_pool_close(weir_pool *pool, uint64_t timeout_ns, weir_close_report *ret_report);
 
+/*
+ * weir_pool_poll - handle up to count_max events, at most one batch, on this thread; how many.
+ *                  batch_end has run on return. Manual pools; 0 in a handler or if another thread
+ *                  is in it.
+ *
+ * Any thread, one at a time; what a poll did is seen by the next. A batch is of one ring: a poll
+ * may handle fewer than count_max and leave others' events, but answers 0 only if there were none.
+ * `released` of subscriptions that have ended is called first.
+ * wait, spin_ns, sleep_ns and cpus of the pool's options mean nothing here, and its thread hooks
+ * are not called. The bus's clock does not tick for it: while no dispatcher with a thread is
+ * awake publishers read the clock. weir_publish_wait() outside a handler, on the thread that
+ * polls, waits for that thread itself, until timeout_ns.
+ */
+WEIR_API uint32_t weir_pool_poll(weir_pool *pool, uint32_t count_max);
+
+/*
+ * weir_pool_get_fd - for epoll and the like: readable while events may wait, until a poll returned
+ *                    fewer than count_max. Level-triggered; the pool owns it. Manual pools.
+ *
+ * Any thread. Made on first use, close-on-exec, closed with the pool; only to be waited for, not
+ * to be read. It may be readable for nothing, and is also when `released` of a subscription waits
+ * for a poll. A poll that makes it unreadable interrupts the processors that are busy (some 10 us,
+ * on virtual machines more; not with WEIR_FENCE_PUBLISHER), so let a poll handle many.
+ * Returns: WEIR_OK, WEIR_EINVAL (no manual pool), WEIR_EIO (the system has none), WEIR_EFORKED.
+ */
+WEIR_API weir_status weir_pool_get_fd(weir_pool *pool, int *ret_fd);
+
 /* weir_pool_flush - weir_bus_flush() for one pool and those that it is `after`. */
 WEIR_API weir_status weir_pool_flush(weir_pool *pool, uint64_t timeout_ns);
 
@@ -316,8 +340,9 @@ typedef struct weir_subscription_options {
 	 * batch, one failure under that code; the cursor passes all the same. A handler with a
 	 * batch_end has succeeded only when that returned 0. */
 	int (*batch_end)(const weir_delivery *delivery, void *context);
-	/* Once, when neither handler nor batch_end can ever run again; on the bus's own thread. Never,
-	 * if the handler never returns. */
+	/* Once, when neither handler nor batch_end can ever run again; on the bus's own thread (for
+	 * a manual pool inside poll, flush, unsubscribe_wait or close). Never, if the handler never
+	 * returns. */
 	void (*released)(void *context);
 } weir_subscription_options;
 
@@ -394,7 +419,8 @@ WEIR_API uint32_t weir_producer_payload_size_max(const weir_producer *producer);
  * Caller:  the producer's thread. From a signal handler with a producer of its own; one that the
  *          signal interrupted in mid-publish answers WEIR_EBUSY.
  * Blocks:  never; wait-free; allocates nothing; at most one system call to wake a parked
- *          dispatcher; none where all pools wait by SPIN.
+ *          dispatcher, and one for each weir_pool_get_fd() that turns readable; none where all
+ *          pools wait by SPIN.
  * Returns: WEIR_OK, WEIR_EINVAL, WEIR_EFULL, WEIR_ETOOBIG, WEIR_EBUSY, WEIR_ELOOP,
  *          WEIR_ECLOSED, WEIR_EFORKED.
  */

@@ -166,6 +166,7 @@ wi_bus_open(const weir_bus_options *options, const weir_pool_options *pool_optio
 		                        &bus->pool);
 	if (status == WEIR_OK) {
 		bus->pools[bus->pool_count++] = bus->pool;
+		bus->pool->reclaimer = &bus->reclaimer;
 		bus->reclaimer = (struct wi_reclaimer){ .control = &bus->control, .wake = &bus->wake,
 			                                .pools = bus->pools,
 			                                .pool_count = &bus->pool_count };
@@ -204,7 +205,15 @@ mark_subscriptions(weir_bus *bus)
 	return count;
 }
 
-/* Ends every subscription; the keeper calls `released`. Those of a handler that never returns stay. */
+/* `released` of manual pools that nobody is to poll any more. */
+static void
+release_manual(weir_bus *bus)
+{
+	for (uint32_t i = 0; i < bus->pool_count; i++)
+		wi_reclaimer_release(&bus->reclaimer, bus->pools[i]);
+}
+
+/* Ends all subscriptions; the keeper calls `released`, or we. Those of a stuck handler stay. */
 static void
 end_subscriptions(weir_bus *bus, bool stopped)
 {
@@ -213,6 +222,7 @@ end_subscriptions(weir_bus *bus, bool stopped)
 
 	while (mark_subscriptions(bus)) {
 		wi_keeper_call(bus);
+		release_manual(bus);
 		if (!wi_backoff_wait(&backoff))
 			return;
 	}
@@ -283,17 +293,30 @@ wi_bus_close(weir_bus *bus, uint64_t deadline, weir_close_report *report)
 
 /* -- pools ------------------------------------------------------------------ */
 
+/* The cursors of a pool and of all that it is behind, which are older. */
+static uint32_t
+with_those_in_front(const weir_bus *bus, const struct wi_pool *pool)
+{
+	uint32_t cursors = pool->cursors;
+
+	for (uint32_t i = bus->pool_count; i--; )
+		if (cursors & bus->pools[i]->cursors)
+			cursors |= bus->pools[i]->after;
+	return cursors;
+}
+
 uint32_t
 wi_bus_hold_pools(weir_bus *bus, struct wi_pool *only, struct wi_pool **ret_pools, uint32_t *ret_serial)
 {
-	uint32_t count = 0;
+	uint32_t count = 0, cursors;
 
 	pthread_mutex_lock(&bus->control);
+	cursors = only ? with_those_in_front(bus, only) : UINT32_MAX;
 	*ret_serial = bus->pool_serial;
 	for (uint32_t i = 0; i < bus->pool_count; i++) {
 		struct wi_pool *pool = bus->pools[i];
 
-		if (pool->abandoned || (only && pool != only))
+		if (pool->abandoned || !(cursors & pool->cursors))
 			continue;
 		pool->users++;
 		ret_pools[count++] = pool;
@@ -384,6 +407,7 @@ open_pool(weir_bus *bus, weir_pool_options *options, struct wi_pool **ret_pool)
 	if (status == WEIR_OK) {
 		bus->pool_serial++;
 		bus->pools[bus->pool_count++] = *ret_pool;
+		(*ret_pool)->reclaimer = &bus->reclaimer;
 		return WEIR_OK;
 	}
 	for (uint32_t i = 0; i < bus->pool_count; i++)
@@ -462,6 +486,7 @@ bury_pool(weir_bus *bus, struct wi_pool *pool)
 	wi_store_release(&pool->unread, 1u);
 	while (end_pool_subscriptions(bus, pool)) {
 		wi_keeper_call(bus);
+		wi_reclaimer_release(&bus->reclaimer, pool);
 		wi_backoff_wait(&backoff);
 	}
 	pthread_mutex_lock(&bus->control);
@@ -487,6 +512,7 @@ abandon_pool(weir_bus *bus, struct wi_pool *pool)
 	pthread_mutex_unlock(&bus->control);
 	wi_pool_bury(pool);
 	end_pool_subscriptions(bus, pool);
+	wi_reclaimer_release(&bus->reclaimer, pool);
 	wi_keeper_call(bus);
 	wi_bus_tell(bus, 3, "WEIR-LEAK", "a handler did not return: what its pool uses is leaked");
 }

@@ -49,7 +49,10 @@ weir_status wi_bus_close(weir_bus *bus, uint64_t deadline, weir_close_report *re
 
 weir_status wi_bus_pool_open(weir_bus *bus, const weir_pool_options *options, struct wi_pool **ret_pool);
 weir_status wi_bus_pool_close(weir_bus *bus, struct wi_pool *pool, uint64_t deadline, weir_close_report *report);
-/* All, or one; they are not destroyed before wi_bus_let_pools(). How many; and how many were ever opened. */
+/*
+ * All, or one with those that it is `after`; they are not destroyed before wi_bus_let_pools(). How
+ * many; and how many were ever opened.
+ */
 uint32_t wi_bus_hold_pools(weir_bus *bus, struct wi_pool *only, struct wi_pool **ret_pools, uint32_t *ret_serial);
 /* How many were ever opened. */
 uint32_t wi_bus_let_pools(weir_bus *bus, struct wi_pool *const *pools, uint32_t count);

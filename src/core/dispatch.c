@@ -41,6 +41,14 @@ pin_table(struct wi_dispatcher *dispatcher)
 
 	if (WI_LIKELY(wi_load_acquire(current) == dispatcher->table))   /* E9 */
 		return;
+	if (WI_UNLIKELY(dispatcher->pool->manual)) {
+		/* Any thread may poll, and liburcu knows none of them. */
+		wi_store_relaxed(&dispatcher->pinned, WI_PINNED_ALL);
+		wi_fence_full();
+		dispatcher->table = wi_load_acquire(current);           /* E9 */
+		wi_store_release(&dispatcher->pinned, dispatcher->table->part.birth);
+		return;
+	}
 	urcu_mb_read_lock();
 	dispatcher->table = wi_load_acquire(current);                   /* E9 */
 	wi_store_release(&dispatcher->pinned, dispatcher->table->part.birth);
@@ -462,7 +470,7 @@ begin_batch(struct wi_dispatcher *dispatcher, struct wi_lane *lane, struct wi_ri
 
 	*batch = (struct batch){ .lane = lane, .ring = ring, .bound = tail,
 		                 .start = lease->position, .position = lease->position,
-		                 .left = pool->batch_count_max };
+		                 .left = dispatcher->batch_count_max };
 	/* Somebody else may have been here since the tail was loaded. */
 	if (batch->bound <= batch->position)
 		return false;
@@ -563,7 +571,7 @@ drain(struct wi_dispatcher *dispatcher, struct wi_lane *lane)
 	end_batch(dispatcher, &batch);
 	dispatcher->seen[lane->index] = batch.position;
 	wi_lease_give(lease);                                                               /* E6 */
-	return pool->batch_count_max - batch.left;
+	return dispatcher->batch_count_max - batch.left;
 }
 
 /* -- which lanes to look at ------------------------------------------------- */
@@ -701,7 +709,8 @@ void
 wi_dispatch_clock(struct wi_dispatcher *dispatcher)
 {
 	dispatcher->now = wi_clock_monotonic();
-	if (dispatcher->now - dispatcher->ticked < TICK_NS)
+	/* Nobody would keep the tick fresh until the next poll. */
+	if (dispatcher->now - dispatcher->ticked < TICK_NS || dispatcher->pool->manual)
 		return;
 	dispatcher->ticked = dispatcher->now;
 	wi_wake_tick(dispatcher->pool->wake, wi_clock_realtime());
@@ -754,6 +763,23 @@ wi_dispatch_pass(struct wi_dispatcher *dispatcher)
 	if (events) {
 		wi_dispatch_clock(dispatcher);
 		be_polite(events, dispatcher->now - before);
+	}
+	return events;
+}
+
+uint32_t
+wi_dispatch_poll(struct wi_dispatcher *dispatcher, uint32_t count_max)
+{
+	struct wi_pool *pool = dispatcher->pool;
+	uint32_t lane_count = wi_load_acquire(&pool->lanes->count), events = 0;             /* E8 */
+
+	dispatcher->batch_count_max = WI_MIN(count_max, pool->batch_count_max);
+	wi_dispatch_clock(dispatcher);
+	for (uint32_t looks = lane_count; looks && !events; looks--) {
+		uint32_t next = dispatcher->next_idle_lane, l = next < lane_count ? next : 0;
+
+		dispatcher->next_idle_lane = l + 1;
+		events = drain(dispatcher, pool->lanes->lane[l]);
 	}
 	return events;
 }

@@ -33,6 +33,9 @@ uint32_t wi_dispatch_pass(struct wi_dispatcher *dispatcher);
  */
 bool wi_dispatch_watch(struct wi_dispatcher *dispatcher);
 
+/* For a manual pool: a batch of at most count_max of the next lane that has any. How many. */
+uint32_t wi_dispatch_poll(struct wi_dispatcher *dispatcher, uint32_t count_max);
+
 /* A look at every lane, without handling anything: is there anything to do? */
 bool wi_dispatch_pending(struct wi_dispatcher *dispatcher);
 

@@ -3,6 +3,7 @@
 #include "core/drain.h"
 
 #include "base/clock.h"
+#include "core/manual.h"
 
 struct drain {
 	struct wi_pool *const *pools;
@@ -12,16 +13,33 @@ struct drain {
 	bool waited;            /*   and whether a cursor was behind its lane's */
 };
 
-/* Waits until the cursor is at or past the tail. A pool that is closed meanwhile is due nothing more. */
+/* A pool that is closed meanwhile is due nothing more. */
 static bool
-drain_cursor(struct drain *drain, const struct wi_pool *pool, const struct wi_cursor *cursor, uint64_t tail)
+is_behind(const struct wi_pool *pool, const struct wi_cursor *cursor, uint64_t tail)
+{
+	return wi_load_acquire(&cursor->done) < tail &&                                 /* E2 */
+	       !wi_load_acquire(&pool->unread) && !wi_load_acquire(&pool->abandoned);
+}
+
+/* Handles what manual pools have, since others may wait for it; else waits. False: too late. */
+static bool
+get_on(const struct drain *drain, struct wi_backoff *backoff)
+{
+	if (wi_manual_pump(drain->pools, drain->pool_count))
+		return wi_clock_monotonic() < drain->deadline;
+	return wi_backoff_wait(backoff);
+}
+
+/* Waits until the cursor is at or past the tail. */
+static bool
+drain_cursor(struct drain *drain, const struct wi_pool *pool, const struct wi_cursor *cursor,
+             uint64_t tail)
 {
 	struct wi_backoff backoff = wi_backoff_until(drain->deadline);
 
-	while (wi_load_acquire(&cursor->done) < tail &&                         /* E2 */
-	       !wi_load_acquire(&pool->unread) && !wi_load_acquire(&pool->abandoned)) {
+	while (is_behind(pool, cursor, tail)) {
 		drain->waited = true;
-		if (!wi_backoff_wait(&backoff))
+		if (!get_on(drain, &backoff) && is_behind(pool, cursor, tail))
 			return false;
 	}
 	return true;

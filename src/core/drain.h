@@ -5,7 +5,10 @@
 
 #include "core/pool.h"
 
-/* By all of these pools. False: the deadline came first. */
+/*
+ * By all of these pools, among them those that they are `after`. Handles the events of manual ones
+ * on this thread. False: the deadline came first.
+ */
 bool wi_drain(struct wi_pool *const *pools, uint32_t pool_count, uint64_t deadline);
 
 #endif

@@ -25,6 +25,15 @@ wi_dispatcher_of_thread(void)
 	return this_dispatcher;
 }
 
+struct wi_dispatcher *
+wi_dispatcher_enter(struct wi_dispatcher *dispatcher)
+{
+	struct wi_dispatcher *before = this_dispatcher;
+
+	this_dispatcher = dispatcher;
+	return before;
+}
+
 /* -- the thread ------------------------------------------------------------- */
 
 static void
@@ -79,7 +88,8 @@ take_options(struct wi_pool *pool, const weir_pool_options *options)
 	pool->sleep_ns = options->sleep_ns ? options->sleep_ns : 100 * WI_MICROSECOND;
 	pool->spin_ns = options->spin_ns ? options->spin_ns : 20 * WI_MICROSECOND;
 	pool->stuck_after_ns = options->stuck_after_ns ? options->stuck_after_ns : WI_SECOND;
-	pool->wait = options->wait;
+	pool->manual = options->dispatcher_count == WEIR_MANUAL;
+	pool->wait = pool->manual ? WEIR_WAIT_ADAPTIVE : options->wait;
 	pool->order = options->order;
 	pool->behind = options->behind;
 	pool->thread_begin = options->thread_begin;
@@ -102,6 +112,7 @@ init_dispatcher(struct wi_pool *pool, uint32_t index)
 	dispatcher->pool = pool;
 	dispatcher->index = index;
 	dispatcher->check_count = 1;
+	dispatcher->batch_count_max = pool->batch_count_max;
 	dispatcher->park_credit = 10;
 	dispatcher->seen = wi_memory_take(lanes * sizeof *dispatcher->seen);
 	dispatcher->waiting = wi_memory_take(lanes * sizeof *dispatcher->waiting);
@@ -149,6 +160,8 @@ start_dispatchers(struct wi_pool *pool)
 			return WEIR_ENOMEM;
 	if (!take_cursors(pool))
 		return WEIR_ELIMIT;
+	if (pool->manual)
+		return WEIR_OK;
 	pool->awake = pool->dispatcher_count;
 	wi_add(&pool->wake->awake, pool->dispatcher_count);
 	wi_add(pool->dispatcher_total, pool->dispatcher_count);
@@ -166,7 +179,8 @@ wi_pool_create(weir_bus *bus, const weir_pool_options *options, uint32_t after, 
                uint32_t *dispatcher_total, void (*tell)(weir_bus *, int, const char *, const char *),
                struct wi_pool **ret_pool)
 {
-	uint32_t count = options->dispatcher_count ? options->dispatcher_count : 1;
+	uint32_t count = options->dispatcher_count == WEIR_MANUAL || !options->dispatcher_count
+	                 ? 1 : options->dispatcher_count;
 	struct wi_pool *pool = wi_memory_lines(sizeof *pool + count * sizeof *pool->dispatcher);
 	weir_status status;
 
@@ -196,12 +210,26 @@ wi_pool_create(weir_bus *bus, const weir_pool_options *options, uint32_t after, 
 	return WEIR_OK;
 }
 
+/* Takes a manual pool's lock for good. */
+static bool
+stop_manual(struct wi_pool *pool, struct wi_backoff *backoff)
+{
+	while (!wi_pool_take(pool))
+		if (!wi_backoff_wait(backoff))
+			return false;
+	if (pool->has_cursors)
+		wi_wake_forget(pool->wake, pool->dispatcher->cursor);
+	return true;
+}
+
 bool
 wi_pool_stop(struct wi_pool *pool, uint64_t deadline)
 {
 	struct wi_backoff backoff = wi_backoff_until(deadline);
 
 	wi_store_release(&pool->stop, 1u);
+	if (pool->manual)
+		return stop_manual(pool, &backoff);
 	wi_wait_rouse(pool);
 	for (uint32_t i = 0; i < pool->dispatcher_count; i++)
 		while (pool->dispatcher[i].started && !wi_load_acquire(&pool->dispatcher[i].finished)) {

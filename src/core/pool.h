@@ -24,6 +24,10 @@
 enum { WI_DISPATCHER_COUNT_MAX = 256 };
 
 struct wi_pool;
+struct wi_reclaimer;
+
+/* `pinned` while a manual pool looks for the current table: every version. */
+#define WI_PINNED_ALL UINT64_MAX
 
 /* A call as it is seen from outside: see stuck.h. */
 struct wi_call {
@@ -62,6 +66,7 @@ struct wi_dispatcher {
 	uint64_t now;                   /* last reading of the monotonic clock */
 	uint64_t ticked;                /* when this dispatcher moved the bus's tick last */
 	uint32_t check_count;           /* events until the clock is read within a batch */
+	uint32_t batch_count_max;       /* the pool's, or what is left to a poll */
 	uint64_t *seen;                 /* of each lane: its cursor as this dispatcher last knew it */
 	uint64_t *waiting;              /* of a neighbour's lane: the cursor that had events behind it */
 	uint32_t *busy;                 /* lanes that are looked at in each pass */
@@ -113,7 +118,12 @@ struct wi_pool {
 	bool has_cursors, counted;      /* how far creation came */
 	void (*tell)(weir_bus *bus, int level, const char *id, const char *text);
 
+	bool manual;                    /* no thread: see manual.h */
+	struct wi_reclaimer *reclaimer; /* the bus's */
+	uint64_t arm_count, write_count;        /* its descriptor: armed, writes read away */
+
 	WI_ALIGNED uint32_t stop;       /* finish the batch and leave */
+	uint32_t polling;               /* a manual pool's lock; held for good once it is closed */
 	WI_ALIGNED uint32_t awake;      /* dispatchers that are not asleep */
 	uint32_t nap;                   /* futex of those that are not the last one awake */
 	uint32_t nappers;
@@ -124,6 +134,7 @@ struct wi_pool {
 	uint32_t buried;                /*   what is closed */
 	struct wi_part *retired;        /* parts of its routes that wait for their grace period */
 
+	struct wi_subscription *quiet;          /* of a manual pool: `released` is to be called */
 	struct wi_subscription *subscriptions;  /* live ones, newest first; control lock */
 	struct wi_subscription *free;           /* used before, for the next */
 	struct wi_dispatcher dispatcher[];
@@ -186,5 +197,23 @@ wi_pool_owner(const struct wi_pool *pool, const weir_event *event, uint64_t sequ
 
 /* The dispatcher that the calling thread is, or NULL. */
 struct wi_dispatcher *wi_dispatcher_of_thread(void);
+/* Sets it, and notes the thread; gives back what it was. */
+struct wi_dispatcher *wi_dispatcher_enter(struct wi_dispatcher *dispatcher);
+
+/* A manual pool's lock. Never waited for: somebody else may be in a handler. */
+static inline bool
+wi_pool_take(struct wi_pool *pool)
+{
+	uint32_t nobody = 0;
+
+	return wi_load_relaxed(&pool->polling) == 0 && wi_cas_acquire(&pool->polling, &nobody, 1u);
+}
+
+/* The last access of a poll to its pool. */
+static inline void
+wi_pool_let(struct wi_pool *pool)
+{
+	wi_store_release(&pool->polling, 0u);
+}
 
 #endif

@@ -9,21 +9,28 @@
 #include "base/memory.h"
 #include "core/context.h"
 
+/* For the next step. */
+static void
+hand_over(struct wi_reclaimer *reclaimer, struct wi_subscription *subscription)
+{
+	struct wi_subscription *first = wi_load_relaxed(&reclaimer->marked);
+
+	do
+		subscription->ending_next = first;
+	while (!wi_cas(&reclaimer->marked, &first, subscription));
+}
+
 weir_status
 wi_reclaimer_mark(struct wi_reclaimer *reclaimer, const struct wi_registry *registry, uint64_t id)
 {
-	struct wi_subscription *subscription = wi_registry_get(registry, (uint32_t)id), *first;
+	struct wi_subscription *subscription = wi_registry_get(registry, (uint32_t)id);
 	uint32_t before;
 
 	if (!subscription || id >> 32 == 0 ||
 	    !wi_subscription_mark(subscription, id, WI_SUBSCRIPTION_ENDING, 0, &before))
 		return WEIR_ENOENT;
-	if (before & WI_SUBSCRIPTION_ENDING)
-		return WEIR_OK;
-	first = wi_load_relaxed(&reclaimer->marked);
-	do
-		subscription->ending_next = first;
-	while (!wi_cas(&reclaimer->marked, &first, subscription));
+	if (!(before & WI_SUBSCRIPTION_ENDING))
+		hand_over(reclaimer, subscription);
 	return WEIR_OK;
 }
 
@@ -59,7 +66,7 @@ is_pinned(const struct wi_pool *pool, uint64_t birth, uint64_t death)
 	for (uint32_t i = 0; i < pool->dispatcher_count; i++) {
 		uint64_t version = wi_load_acquire(&pool->dispatcher[i].pinned);    /* E9 */
 
-		if (version && birth <= version && version < death)
+		if (version == WI_PINNED_ALL || (version && birth <= version && version < death))
 			return true;
 	}
 	return false;
@@ -76,7 +83,9 @@ take_marked(struct wi_reclaimer *reclaimer)
 	for (; subscription; subscription = next) {
 		next = subscription->ending_next;
 		subscription->ending_next = reclaimer->leaving;
-		subscription->stage = WI_STAGE_MARKED;  /* with the control lock: after weir_subscribe() */
+		/* With the lock: after weir_subscribe(). Released: handed over again. */
+		if (subscription->stage != WI_STAGE_RELEASED)
+			subscription->stage = WI_STAGE_MARKED;
 		reclaimer->leaving = subscription;
 	}
 }
@@ -156,22 +165,55 @@ take_retired(struct wi_reclaimer *reclaimer)
 }
 
 static void
+release(struct wi_reclaimer *reclaimer, struct wi_subscription *subscription)
+{
+	if (subscription->released) {
+		wi_context_enter();
+		subscription->released(subscription->context);
+		wi_context_leave();
+	}
+	pthread_mutex_lock(reclaimer->control);         /* who sums looks at stages */
+	subscription->stage = WI_STAGE_RELEASED;
+	wi_subscription_retire(subscription);
+	pthread_mutex_unlock(reclaimer->control);
+}
+
+/* Where the user's threads call handlers they call `released`, too. False: none will come. */
+static bool
+leave_to_poll(struct wi_reclaimer *reclaimer, struct wi_subscription **at)
+{
+	struct wi_subscription *subscription = *at;
+	struct wi_pool *pool = subscription->pool;
+
+	if (!pool->manual || !subscription->released)
+		return false;
+	pthread_mutex_lock(reclaimer->control);
+	if (pool->abandoned) {
+		pthread_mutex_unlock(reclaimer->control);
+		return false;
+	}
+	*at = subscription->ending_next;
+	subscription->stage = WI_STAGE_QUIET;
+	subscription->ending_next = pool->quiet;
+	wi_store_relaxed(&pool->quiet, subscription);
+	wi_store_relaxed(&reclaimer->quiet_count, reclaimer->quiet_count + 1);
+	pthread_mutex_unlock(reclaimer->control);
+	wi_wake_descriptor(pool->wake, pool->dispatcher->cursor);
+	return true;
+}
+
+static void
 release_removed(struct wi_reclaimer *reclaimer, bool fenced)
 {
-	struct wi_subscription *subscription;
+	struct wi_subscription **at = &reclaimer->leaving, *subscription;
 
-	for (subscription = reclaimer->leaving; subscription; subscription = subscription->ending_next) {
-		if (subscription->stage != WI_STAGE_REMOVED || may_run(subscription, fenced))
-			continue;
-		if (subscription->released) {
-			wi_context_enter();
-			subscription->released(subscription->context);
-			wi_context_leave();
+	while ((subscription = *at)) {
+		if (subscription->stage != WI_STAGE_REMOVED || may_run(subscription, fenced)) {
+			at = &subscription->ending_next;
+		} else if (!leave_to_poll(reclaimer, at)) {
+			release(reclaimer, subscription);
+			at = &subscription->ending_next;
 		}
-		pthread_mutex_lock(reclaimer->control);         /* who sums looks at stages */
-		subscription->stage = WI_STAGE_RELEASED;
-		wi_subscription_retire(subscription);
-		pthread_mutex_unlock(reclaimer->control);
 	}
 }
 
@@ -231,6 +273,66 @@ free_released(struct wi_reclaimer *reclaimer)
 	}
 }
 
+/* -- on the thread that polls ----------------------------------------------- */
+
+/* With the control lock. */
+static struct wi_subscription *
+take_quiet(struct wi_reclaimer *reclaimer, struct wi_pool *pool,
+           const struct wi_subscription *wanted)
+{
+	struct wi_subscription **at = &pool->quiet, *found;
+
+	while (*at && wanted && *at != wanted)
+		at = &(*at)->ending_next;
+	found = *at;
+	if (!found)
+		return NULL;
+	wi_store_relaxed(at, found->ending_next);
+	wi_store_relaxed(&reclaimer->quiet_count, reclaimer->quiet_count - 1);
+	return found;
+}
+
+bool
+wi_reclaimer_release(struct wi_reclaimer *reclaimer, struct wi_pool *pool)
+{
+	struct wi_subscription *subscription;
+	bool any = false;
+
+	while (wi_load_relaxed(&pool->quiet)) {
+		pthread_mutex_lock(reclaimer->control);
+		subscription = take_quiet(reclaimer, pool, NULL);
+		pthread_mutex_unlock(reclaimer->control);
+		if (!subscription)
+			break;
+		release(reclaimer, subscription);
+		hand_over(reclaimer, subscription);
+		any = true;
+	}
+	return any;
+}
+
+bool
+wi_reclaimer_release_one(struct wi_reclaimer *reclaimer, const struct wi_registry *registry,
+                         uint64_t id)
+{
+	struct wi_subscription *subscription = wi_registry_get(registry, (uint32_t)id);
+	bool found;
+
+	if (!wi_load_relaxed(&reclaimer->quiet_count))
+		return false;
+	pthread_mutex_lock(reclaimer->control);
+	found = subscription->id == id && subscription->stage == WI_STAGE_QUIET &&
+	        take_quiet(reclaimer, subscription->pool, subscription);
+	pthread_mutex_unlock(reclaimer->control);
+	if (!found)
+		return false;
+	release(reclaimer, subscription);
+	hand_over(reclaimer, subscription);
+	return true;
+}
+
+/* -- a step ----------------------------------------------------------------- */
+
 bool
 wi_reclaimer_step(struct wi_reclaimer *reclaimer)
 {
@@ -249,6 +351,7 @@ wi_reclaimer_step(struct wi_reclaimer *reclaimer)
 	}
 	if (parts || reclaimer->leaving)
 		urcu_mb_synchronize_rcu();      /* E9: every table that was loaded is noted in a slot */
+	wi_fence_full();                        /* E9: also by manual pools */
 	pthread_mutex_lock(reclaimer->control);
 	parts = free_all_parts(reclaimer);
 	free_released(reclaimer);

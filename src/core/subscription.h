@@ -76,6 +76,7 @@ enum wi_subscription_stage {
 	WI_STAGE_LIVE,
 	WI_STAGE_MARKED,        /* no event committed from now on reaches it */
 	WI_STAGE_REMOVED,       /* in no new table; may still be running */
+	WI_STAGE_QUIET,         /* of a manual pool: never runs again; `released` left to a poll */
 	WI_STAGE_RELEASED,      /* never runs again; old tables may still name it */
 };
 

@@ -19,6 +19,9 @@
  * One sleeper is woken by the publisher; it wakes one of each cursor's (futex bits), so a publisher makes at most one system call. Within a pool only the last
  * dispatcher that is awake sleeps like this; the others nap (wait.h).
  *
+ * Who waits for a manual pool waits in epoll and not in the futex: the pool is `armed` beside the
+ * word, and whoever moves the word on writes to the descriptors of all pools that are (edge E12).
+ *
  * Where the heavy fence is refused, or the user chose WEIR_FENCE_PUBLISHER,
  * `publisher_fences` is set: every publish takes the slow path, which fences.
  */
@@ -36,6 +39,9 @@ struct wi_wake {
 	WI_ALIGNED uint32_t parked;
 	WI_ALIGNED uint32_t awake;      /* dispatchers of the bus that do not sleep */
 	uint32_t sleepers[WI_CURSOR_COUNT_MAX];         /* of each cursor, in the futex */
+	uint32_t armed;                 /* bits: cursors of pools whose descriptor has to be written to */
+	uint32_t writers;               /* who is about to */
+	int descriptor[WI_CURSOR_COUNT_MAX];            /* eventfd of a manual pool, -1: none */
 	WI_ALIGNED bool publisher_fences;               /* constant */
 	bool heavy_fence_failed;        /* it worked once and does not any more: only timed sleeps */
 };
@@ -61,6 +67,16 @@ void wi_wake_one(struct wi_wake *wake);
 void wi_wake_each_cursor(struct wi_wake *wake);
 
 void wi_wake_all(struct wi_wake *wake);
+
+/* Arms the pool with this cursor, and announces it. Fence and look follow, as for a sleeper. */
+void wi_wake_arm(struct wi_wake *wake, uint32_t cursor);
+bool wi_wake_is_armed(const struct wi_wake *wake, uint32_t cursor);
+
+/* If the pool is armed, it is not any more, and its descriptor is readable. */
+void wi_wake_descriptor(struct wi_wake *wake, uint32_t cursor);
+
+/* Closes the pool's descriptor, if it has one, when nobody can write to it any more. */
+void wi_wake_forget(struct wi_wake *wake, uint32_t cursor);
 
 /* The tick goes on: no dispatcher's reading is fresher. */
 static inline void

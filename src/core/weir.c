@@ -15,6 +15,7 @@
 #include "core/context.h"
 #include "core/drain.h"
 #include "core/keeper.h"
+#include "core/manual.h"
 #include "core/options.h"
 #include "core/pattern.h"
 #include "core/publish.h"
@@ -82,7 +83,8 @@ pool_options_allowed(const weir_pool_options *options)
 {
 	cpu_set_t set;
 
-	return options->dispatcher_count <= WI_DISPATCHER_COUNT_MAX &&
+	return (options->dispatcher_count <= WI_DISPATCHER_COUNT_MAX ||
+	        options->dispatcher_count == WEIR_MANUAL) &&
 	       (unsigned)options->order <= WEIR_ORDER_KEY && (unsigned)options->behind <= WEIR_BEHIND_SKIP &&
 	       (options->order == WEIR_ORDER_PRODUCER || options->behind == WEIR_BEHIND_HOLD) &&
 	       (unsigned)options->wait <= WEIR_WAIT_PARK &&
@@ -102,7 +104,8 @@ weir_bus_open_(uint32_t abi, const weir_bus_options *given, const weir_pool_opti
 	if (abi != WEIR_ABI_ || !ret_bus || !wi_options_take(&options, sizeof options, given) ||
 	    !wi_options_take(&pool, sizeof pool, given_pool) || !bus_options_allowed(&options) ||
 	    !pool_options_allowed(&pool) || pool.after_count ||
-	    (pool.order == WEIR_ORDER_KEY && pool.dispatcher_count > WI_CURSOR_COUNT_MAX))
+	    (pool.order == WEIR_ORDER_KEY && pool.dispatcher_count != WEIR_MANUAL &&
+	     pool.dispatcher_count > WI_CURSOR_COUNT_MAX))
 		return WEIR_EINVAL;
 	return wi_bus_open(&options, &pool, ret_bus);
 }
@@ -205,6 +208,28 @@ weir_pool_flush(weir_pool *handle, uint64_t timeout_ns)
 	if (wi_context_inside())
 		return WEIR_EDEADLK;
 	return wi_bus_flush(pool->bus, pool, wi_clock_deadline(timeout_ns));
+}
+
+uint32_t
+weir_pool_poll(weir_pool *handle, uint32_t count_max)
+{
+	struct wi_pool *pool = (struct wi_pool *)handle;
+
+	if (!pool || wi_bus_in_child(pool->bus) || !pool->manual)
+		return 0;
+	return wi_manual_poll(pool, count_max);
+}
+
+weir_status
+weir_pool_get_fd(weir_pool *handle, int *ret_fd)
+{
+	struct wi_pool *pool = (struct wi_pool *)handle;
+
+	if (!pool || !ret_fd)
+		return WEIR_EINVAL;
+	if (wi_bus_in_child(pool->bus))
+		return WEIR_EFORKED;
+	return pool->manual ? wi_manual_get_fd(pool, ret_fd) : WEIR_EINVAL;
 }
 
 /* -- topics ----------------------------------------------------------------- */
@@ -444,7 +469,8 @@ weir_unsubscribe_wait(weir_bus *bus, weir_subscription subscription, uint64_t ti
 	if (status != WEIR_OK)
 		return status;
 	while (!has_ended(bus, subscription))
-		if (!wi_backoff_wait(&backoff))
+		if (!wi_reclaimer_release_one(&bus->reclaimer, &bus->registry, subscription.id) &&
+		    !wi_backoff_wait(&backoff))
 			return WEIR_ETIMEDOUT;
 	return WEIR_OK;
 }

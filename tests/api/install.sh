@@ -31,7 +31,7 @@ needs_libweir()
 	LC_ALL=C readelf -d "$1" | grep 'NEEDED.*\[libweir\.so'
 }
 
-examples='hello pipeline diamond'
+examples='hello pipeline diamond epoll'
 
 # compile_examples PKG_CONFIG_OPTION...
 # shellcheck disable=SC2046 # pkg-config prints words
@@ -39,7 +39,7 @@ compile_examples()
 {
 	for example in $examples; do
 		compile -o "$work/$example" "$source/docs/examples/$example/$example.c" \
-			$(pkg-config "$@" --cflags --libs weir)
+			$(pkg-config "$@" --cflags --libs weir) -pthread
 	done
 }
 
@@ -79,5 +79,12 @@ pipeline:
 safe 10000, handled 10000, too early 0, lost 0
 diamond:
 shipped 10000, too early 0, failed 0, lost 0
+epoll:
+report.after.create 1
+report.after.create 2
+report.after.create 3
+report.after.create 4
+report.after.create 5
+5 reports, the timer ticked meanwhile
 EOF
 exit $status

@@ -598,7 +598,7 @@ test_open_without_memory(void **state)
 			assert_ptr_equal(pool, &pool);
 			refused++;
 		}
-		assert_int_equal(unit_count_threads(), threads);
+		unit_assert_threads(threads);
 	}
 	assert_in_range(refused, 8, 39);
 	assert_ok(weir_bus_flush(bus, UNIT_PATIENCE));

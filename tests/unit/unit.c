@@ -8,6 +8,7 @@
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -324,6 +325,16 @@ unsigned
 unit_count_threads(void)
 {
 	return count_entries("/proc/self/task") - 2;
+}
+
+void
+unit_assert_threads(unsigned expected)
+{
+	uint64_t end = unit_now() + UNIT_SECOND;
+
+	while (unit_count_threads() != expected && unit_now() < end)
+		sched_yield();
+	assert_int_equal(unit_count_threads(), expected);
 }
 
 unsigned

@@ -88,6 +88,8 @@ void unit_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 unsigned unit_count_files(void);
 unsigned unit_count_mappings(void);
 unsigned unit_count_threads(void);
+/* A thread that was joined may still be listed for a moment. */
+void unit_assert_threads(unsigned expected);
 /* Bytes that malloc has given out; what its caches keep counts, so let a loop warm up first. */
 size_t unit_memory_in_use(void);
 
