@@ -33,6 +33,7 @@ begin_thread(struct wi_dispatcher *dispatcher)
 	struct wi_pool *pool = dispatcher->pool;
 	char name[96];
 
+	urcu_mb_register_thread();
 	this_dispatcher = dispatcher;
 	wi_store_relaxed(&dispatcher->thread_id, (uint32_t)gettid());
 	wi_context_enter();     /* for good: everything here is inside a handler for the user */
@@ -41,31 +42,83 @@ begin_thread(struct wi_dispatcher *dispatcher)
 	if (pool->pinned && !wi_thread_pin(&pool->cpus))
 		pool->tell(pool->bus, 4, "WEIR-PIN-REFUSED",
 		           "a dispatcher could not be pinned to the processors of its pool");
-	urcu_mb_register_thread();
 	wi_dispatch_clock(dispatcher);
 	dispatcher->park_credited = dispatcher->now;
+	if (dispatcher->hooks_unwound)
+		return;
+	dispatcher->hooks_unwound = true;
 	if (pool->thread_begin)
 		pool->thread_begin(pool->thread_context, dispatcher->index);
+	dispatcher->hooks_unwound = false;
+	dispatcher->begun = true;
 }
 
-static void *
-run(void *argument)
+static void
+work(struct wi_dispatcher *dispatcher)
 {
-	struct wi_dispatcher *dispatcher = argument;
 	struct wi_pool *pool = dispatcher->pool;
 
-	begin_thread(dispatcher);
+	wi_dispatch_resume(dispatcher);
 	while (!wi_load_acquire(&pool->stop)) {
 		if (wi_dispatch_pass(dispatcher))
 			wi_wait_reset(dispatcher);
 		else
 			wi_wait_idle(dispatcher);
 	}
-	if (pool->thread_end)
-		pool->thread_end(pool->thread_context, dispatcher->index);
 	wi_dispatch_unpin(dispatcher);
+}
+
+static void *run(void *argument);
+
+/* A thread that goes on where this one was, once this one has ended. */
+static bool
+replace(struct wi_dispatcher *dispatcher)
+{
+	dispatcher->predecessor = pthread_self();
+	dispatcher->has_predecessor = true;
+	dispatcher->replaced = wi_thread_start(&dispatcher->thread, run, dispatcher);
+	return dispatcher->replaced;
+}
+
+/*
+ * The thread's end: it has been told to stop, or something that it called has ended it (pthread_exit(),
+ * cancellation). The stack is unwound up to run() then, and what was under way stands in the dispatcher.
+ * Called again from the beginning if that happens here.
+ */
+static void
+leave(void *argument)
+{
+	struct wi_dispatcher *dispatcher = argument;
+	struct wi_pool *pool = dispatcher->pool;
+
+	if (!dispatcher->replaced && (dispatcher->batch.lane || !wi_load_acquire(&pool->stop)) &&
+	    !replace(dispatcher))
+		work(dispatcher);       /* no thread is to be had: this one puts its end off */
+	if (dispatcher->begun) {
+		dispatcher->begun = false;
+		if (pool->thread_end)
+			pool->thread_end(pool->thread_context, dispatcher->index);
+	}
 	urcu_mb_unregister_thread();
-	wi_store_release(&dispatcher->finished, 1u);
+	if (!dispatcher->replaced)
+		wi_store_release(&dispatcher->finished, 1u);
+}
+
+static void *
+run(void *argument)
+{
+	struct wi_dispatcher *dispatcher = argument;
+
+	if (dispatcher->has_predecessor) {
+		pthread_join(dispatcher->predecessor, NULL);
+		dispatcher->has_predecessor = dispatcher->replaced = false;
+	}
+	/* In C this costs no unwinder: glibc jumps here, and loads libgcc_s only to unwind. */
+	pthread_cleanup_push(leave, dispatcher);
+	begin_thread(dispatcher);
+	work(dispatcher);
+	leave(dispatcher);
+	pthread_cleanup_pop(0);
 	return NULL;
 }
 

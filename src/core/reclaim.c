@@ -161,11 +161,14 @@ release_removed(struct wi_reclaimer *reclaimer, bool fenced)
 	struct wi_subscription *subscription;
 
 	for (subscription = reclaimer->leaving; subscription; subscription = subscription->ending_next) {
+		void (*released)(void *context) = subscription->released;
+
 		if (subscription->stage != WI_STAGE_REMOVED || may_run(subscription, fenced))
 			continue;
-		if (subscription->released) {
+		subscription->released = NULL;          /* once, also if it ends this thread */
+		if (released) {
 			wi_context_enter();
-			subscription->released(subscription->context);
+			released(subscription->context);
 			wi_context_leave();
 		}
 		pthread_mutex_lock(reclaimer->control);         /* who sums looks at stages */

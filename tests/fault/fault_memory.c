@@ -7,6 +7,7 @@
  * outputs are untouched, nothing is different from before, and the bus works. Then what never
  * allocates must succeed while nothing can be had at all.
  */
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -440,6 +441,39 @@ test_nothing_left(void)
 	wi_memory_fail_at(0, false);
 }
 
+/* -- without a thread ------------------------------------------------------- */
+
+static int
+end_thread(const weir_event *event, const weir_delivery *delivery, void *context)
+{
+	(void)event, (void)delivery, (void)context;
+	pthread_exit(NULL);
+}
+
+/* A handler that ends its thread: there is no successor, so the thread puts its end off. */
+static void
+test_no_successor(void)
+{
+	weir_subscription_counts counts = WEIR_SUBSCRIPTION_COUNTS_INIT;
+	struct holdings before = holdings_take();
+	weir_subscription ending;
+
+	support_phase("no successor");
+	open_bus();
+	CHECK_OK(weir_subscribe(bus, "memory.>", end_thread, NULL, NULL, &ending));
+	for (int round = 0; round < 20; round++) {
+		wi_memory_fail_at(1, round % 4 != 3);
+		check_works();
+		wi_memory_fail_at(0, false);
+		check_works();
+	}
+	CHECK_OK(weir_subscription_get_counts(bus, ending, &counts));
+	CHECK(counts.failed == published && counts.failure_code[0] == WEIR_CODE_UNWOUND,
+	      "failed %llu of %llu", (ull)counts.failed, (ull)published);
+	close_bus();
+	holdings_check(before, 16);
+}
+
 int
 main(void)
 {
@@ -449,5 +483,6 @@ main(void)
 	test_calls();
 	test_many_topics();
 	test_nothing_left();
+	test_no_successor();
 	return 0;
 }
