@@ -521,7 +521,7 @@ weir_thread_get_producer(weir_bus *bus, weir_producer **ret_producer)
 uint32_t
 weir_producer_payload_size_max(const weir_producer *producer)
 {
-	return producer ? producer->size_max : 0;
+	return producer && !wi_producer_in_child((const struct wi_producer *)producer) ? producer->size_max : 0;
 }
 
 weir_status
