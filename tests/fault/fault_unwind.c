@@ -31,11 +31,12 @@ struct setup {
 	uint32_t dispatchers;
 	bool behind;            /* in a pool that is `after` the default one */
 	weir_fence fence;
+	weir_order order;
 };
 
 static weir_bus *bus;
 static weir_pool *pool;         /* where threads end */
-static weir_topic topic, topic_onward;
+static weir_topic topic, topic_onward, topic_other;
 static uint64_t begun, ended, destroyed, unwound, told;
 static pthread_key_t key;
 
@@ -72,7 +73,7 @@ hear(void *context, int level, const char *id, const char *text)
 }
 
 static void
-open_bus(uint32_t dispatchers, bool behind, weir_fence fence)
+open_bus(uint32_t dispatchers, bool behind, weir_fence fence, weir_order order)
 {
 	weir_bus_options options = quiet_options();
 	weir_pool_options pool_options = WEIR_POOL_OPTIONS_INIT, front = WEIR_POOL_OPTIONS_INIT;
@@ -82,6 +83,7 @@ open_bus(uint32_t dispatchers, bool behind, weir_fence fence)
 	options.ring_size = 16384;
 	options.log = hear;
 	pool_options.dispatcher_count = dispatchers;
+	pool_options.order = order;
 	pool_options.batch_count_max = 20;      /* many batches, and some of several events */
 	pool_options.thread_begin = begin_thread;
 	pool_options.thread_end = end_thread;
@@ -96,6 +98,7 @@ open_bus(uint32_t dispatchers, bool behind, weir_fence fence)
 	}
 	CHECK_OK(weir_topic_open(bus, "unwind.after.create", &topic));
 	CHECK_OK(weir_topic_open(bus, "onward", &topic_onward));
+	CHECK_OK(weir_topic_open(bus, "other", &topic_other));
 }
 
 static weir_subscription
@@ -269,14 +272,20 @@ check_journal(const struct journal *journal, const char *name)
 static void
 publish_all(void)
 {
+	weir_attributes attributes = WEIR_ATTRIBUTES_INIT;
 	weir_producer *producer[PRODUCERS];
 
+	attributes.flags = WEIR_ATTRIBUTE_KEY;
 	for (int i = 0; i < PRODUCERS; i++)
 		CHECK_OK(weir_producer_open(bus, NULL, &producer[i]));
 	for (uint64_t number = 1; number <= EVENTS; number++)
-		for (int i = 0; i < PRODUCERS; i++)
-			CHECK_OK(weir_publish_wait(producer[i], topic, NULL, &number, sizeof number,
-			                           20 * SECOND));
+		for (int i = 0; i < PRODUCERS; i++) {
+			attributes.key = (uint64_t)i;   /* a producer's events in order, also by key */
+			CHECK_OK(weir_publish_wait(producer[i], topic, &attributes, &number,
+			                           sizeof number, 20 * SECOND));
+			/* Nobody hears these; without a key they are for each dispatcher in turn. */
+			CHECK_OK(weir_publish_wait(producer[i], topic_other, NULL, "x", 1, 20 * SECOND));
+		}
 	CHECK_OK(weir_bus_flush(bus, 20 * SECOND));
 	for (int i = 0; i < PRODUCERS; i++)
 		weir_producer_close(producer[i]);
@@ -303,7 +312,7 @@ run(const struct setup *setup)
 	pthread_t canceller;
 
 	support_phase(setup->name);
-	open_bus(setup->dispatchers, setup->behind, setup->fence);
+	open_bus(setup->dispatchers, setup->behind, setup->fence, setup->order);
 	batches = 0;
 	subscribe("unwind.>", "before", note, settle, 1, &before);
 	leaving = subscribe("unwind.>", "the one that leaves", handle_and_leave, end_batch_and_leave, 0,
@@ -320,8 +329,9 @@ run(const struct setup *setup)
 	check_journal(&before, "before");
 	check_journal(&behind, "behind");
 	counts = counts_of(leaving);
-	CHECK(unwound > 0 && counts.failed + counts.failed_batches == unwound, "%llu unwound, %llu failed, "
-	      "%llu batches failed", (ull)unwound, (ull)counts.failed, (ull)counts.failed_batches);
+	CHECK(unwound > 0 && counts.failed + counts.failed_batches == unwound,
+	      "%llu unwound, %llu failed, %llu batches failed", (ull)unwound, (ull)counts.failed,
+	      (ull)counts.failed_batches);
 	CHECK(counts.failure_code[0] == WEIR_CODE_UNWOUND && counts.failure_count[0] == unwound,
 	      "code %d: %llu", counts.failure_code[0], (ull)counts.failure_count[0]);
 	CHECK(counts.due == (uint64_t)EVENTS * PRODUCERS && counts.due == counts.ok + counts.failed,
@@ -356,7 +366,7 @@ be_tried(const weir_event *event, const weir_delivery *delivery, void *context)
 	return 0;
 }
 
-/* In the fifth call's batch, the first trial whose handler is well, it is batch_end that ends the thread. */
+/* In the first trial whose handler is well it is batch_end that ends the thread. */
 static int
 be_tried_in_batch_end(const weir_delivery *delivery, void *context)
 {
@@ -382,7 +392,7 @@ test_trial(bool batched, uint32_t dispatchers)
 	uint64_t end = now_ns() + 20 * SECOND;
 
 	support_phase("a trial is unwound");
-	open_bus(dispatchers, false, WEIR_FENCE_AUTO);
+	open_bus(dispatchers, false, WEIR_FENCE_AUTO, WEIR_ORDER_PRODUCER);
 	options.name = "the one that leaves";
 	options.quarantine_failure_count = 1;
 	options.quarantine_ns = MILLISECOND;
@@ -551,6 +561,9 @@ main(void)
 		{ "exit in batch_end, 1 dispatcher", EXITS_IN_BATCH_END, 1, false, WEIR_FENCE_AUTO },
 		{ "exit in batch_end, 3 dispatchers behind", EXITS_IN_BATCH_END, 3, true,
 		  WEIR_FENCE_AUTO },
+		{ "exit, 3 dispatchers by key", EXITS, 3, false, WEIR_FENCE_AUTO, WEIR_ORDER_KEY },
+		{ "exit in batch_end, 3 dispatchers by key", EXITS_IN_BATCH_END, 3, true,
+		  WEIR_FENCE_AUTO, WEIR_ORDER_KEY },
 	};
 
 	support_begin("fault_unwind");
