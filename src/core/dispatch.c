@@ -71,6 +71,8 @@ owe_batch_end(struct wi_dispatcher *dispatcher, struct wi_tally *tally)
 static WI_COLD void
 abort_reservations(struct wi_dispatcher *dispatcher)
 {
+	if (wi_producer_in_child(dispatcher->producer))
+		wi_dispatcher_leave_child();
 	weir_abort(&dispatcher->producer->hot);
 }
 

@@ -25,6 +25,31 @@ wi_dispatcher_of_thread(void)
 	return this_dispatcher;
 }
 
+/* -- a handler that forks --------------------------------------------------- */
+
+/*
+ * In the child, where the handler goes on. Behind it a dispatcher looks for open reservations anyway, and
+ * finds the child there: nothing is asked for it after each call.
+ */
+static void
+note_child(void)
+{
+	if (this_dispatcher)
+		wi_store_relaxed(&this_dispatcher->producer->hot.tail->open.state, (uint64_t)WEIR_INSIDE_);
+}
+
+static void
+hear_of_forks(void)
+{
+	pthread_atfork(NULL, NULL, note_child);
+}
+
+void
+wi_dispatcher_leave_child(void)
+{
+	_exit(0);
+}
+
 /* -- the thread ------------------------------------------------------------- */
 
 static void
@@ -64,6 +89,9 @@ work(struct wi_dispatcher *dispatcher)
 			wi_wait_reset(dispatcher);
 		else
 			wi_wait_idle(dispatcher);
+		/* By a call that tells nobody: _Fork(), clone(). */
+		if (WI_UNLIKELY(wi_producer_in_child(dispatcher->producer)))
+			wi_dispatcher_leave_child();
 	}
 	wi_dispatch_unpin(dispatcher);
 }
@@ -221,10 +249,12 @@ wi_pool_create(weir_bus *bus, const weir_pool_options *options, uint32_t after, 
 {
 	uint32_t count = options->dispatcher_count ? options->dispatcher_count : 1;
 	struct wi_pool *pool = wi_memory_lines(sizeof *pool + count * sizeof *pool->dispatcher);
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	weir_status status;
 
 	if (!pool)
 		return WEIR_ENOMEM;
+	pthread_once(&once, hear_of_forks);
 	take_options(pool, options);
 	pool->bus = bus;
 	pool->lanes = lanes;

@@ -204,4 +204,10 @@ wi_pool_owner(const struct wi_pool *pool, const weir_event *event, uint64_t sequ
 /* The dispatcher that the calling thread is, or NULL. */
 struct wi_dispatcher *wi_dispatcher_of_thread(void);
 
+/*
+ * A handler has forked, and the child has returned from it: nothing else may be called there, and there is
+ * no other thread. Ends the child.
+ */
+WI_COLD void wi_dispatcher_leave_child(void) __attribute__((noreturn));
+
 #endif

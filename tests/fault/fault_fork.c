@@ -11,9 +11,11 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -461,14 +463,131 @@ test_interrupted(weir_fence fence, pid_t (*somehow)(void))
 	close_bus();
 }
 
+/* -- a handler forks -------------------------------------------------------- */
+
+enum { HANDLER_FORKS = 20, AT_ONCE = 50 };
+
+static uint64_t *calls_in_child, handled_by_forker;
+
+/* Every event is handled in the parent; a child either ends here or returns, and is not called again. */
+static int
+fork_in_handler(const weir_event *event, const weir_delivery *delivery, void *context)
+{
+	weir_close_report report = WEIR_CLOSE_REPORT_INIT;
+	int status = 0;
+	pid_t child;
+
+	(void)event, (void)context;
+	if (in_child)
+		add(calls_in_child, 1);
+	if (handled_by_forker++ % AT_ONCE)
+		return 0;
+	child = fork_somehow();
+	CHECK(child >= 0, "fork");
+	if (child == 0) {
+		in_child = 1;
+		alarm(20);
+		FORKED(weir_publish(delivery->producer, topic, "x", 1));
+		FORKED(weir_bus_close(bus, WEIR_FOREVER, &report));
+		if (failures || handled_by_forker / AT_ONCE % 2)
+			_exit(failures ? 1 + failures % 200 : 0);
+		return 0;       /* which a child should not do */
+	}
+	CHECK(waitpid(child, &status, 0) == child && status == 0, "status %#x", (unsigned)status);
+	return 0;
+}
+
+static void
+test_handler(pid_t (*somehow)(void))
+{
+	weir_bus_options options = quiet_options();
+	weir_subscription first, second;
+	weir_producer *with;
+
+	support_phase("a handler forks");
+	fork_somehow = somehow;
+	handled_by_forker = 0;
+	CHECK_OK(weir_bus_open(&options, NULL, &bus));
+	CHECK_OK(weir_topic_open(bus, "fork.after.create", &topic));
+	CHECK_OK(weir_subscribe(bus, ">", fork_in_handler, NULL, NULL, &first));
+	CHECK_OK(weir_subscribe(bus, ">", fork_in_handler, NULL, NULL, &second));
+	CHECK_OK(weir_producer_open(bus, NULL, &with));
+	for (int i = 0; i < HANDLER_FORKS * AT_ONCE / 2; i++)
+		CHECK_OK(weir_publish_wait(with, topic, NULL, "x", 1, WEIR_FOREVER));
+	CHECK_OK(weir_bus_flush(bus, WEIR_FOREVER));
+	books_check(bus);
+	CHECK(handled_by_forker == HANDLER_FORKS * AT_ONCE, "handled %llu", (ull)handled_by_forker);
+	weir_producer_close(with);
+	CHECK_OK(weir_bus_close(bus, WEIR_FOREVER, NULL));
+}
+
+/* -- children that become other programs ------------------------------------ */
+
+static pid_t
+spawn(void)
+{
+	char *const arguments[] = { (char[]){ "true" }, NULL };
+	pid_t child = -1;
+
+	CHECK(posix_spawnp(&child, "true", NULL, NULL, arguments, environ) == 0, "posix_spawn");
+	return child;
+}
+
+static pid_t
+vfork_and_exec(void)
+{
+	pid_t child = vfork();
+
+	if (child == 0) {
+		execlp("true", "true", (char *)NULL);
+		_exit(127);
+	}
+	return child;
+}
+
+/* Where the child borrows the parent's memory, nothing may be wiped under the parent. */
+static void
+test_exec(void)
+{
+	pthread_t thread[PUBLISHERS];
+
+	support_phase("other programs are started");
+	memset(last, 0, sizeof last);
+	memset(accepted, 0, sizeof accepted);
+	set(&stop, 0);
+	open_bus(WEIR_FENCE_AUTO);
+	for (int i = 0; i < PUBLISHERS; i++)
+		CHECK(pthread_create(&thread[i], NULL, run_publisher, (void *)(uintptr_t)i) == 0,
+		      "thread");
+	for (forks = 0; forks < FORKS / 4; forks++) {
+		int status = 0;
+		pid_t child = forks % 2 ? spawn() : vfork_and_exec();
+
+		CHECK(waitpid(child, &status, 0) == child && status == 0, "status %#x",
+		      (unsigned)status);
+	}
+	set(&stop, 1);
+	for (int i = 0; i < PUBLISHERS; i++)
+		pthread_join(thread[i], NULL);
+	close_bus();
+}
+
 int
 main(void)
 {
 	support_begin("fault_fork");
+	calls_in_child = mmap(NULL, sizeof *calls_in_child, PROT_READ | PROT_WRITE,
+	                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(calls_in_child != MAP_FAILED, "mmap");
 	run(WEIR_FENCE_AUTO);
 	run(WEIR_FENCE_PUBLISHER);
 	test_interrupted(WEIR_FENCE_AUTO, fork_plainly);
 	test_interrupted(WEIR_FENCE_AUTO, FORK_FOR_SIGNALS);
 	test_interrupted(WEIR_FENCE_PUBLISHER, clone_plainly);
+	test_handler(fork_plainly);
+	/* Only fork() tells us at once. */
+	CHECK(get(calls_in_child) == 0, "%llu calls in children", (ull)get(calls_in_child));
+	test_handler(clone_plainly);
+	test_exec();
 	return 0;
 }
