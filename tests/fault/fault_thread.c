@@ -231,6 +231,62 @@ run_child(bool in_handler)
 	return WEXITSTATUS(status);
 }
 
+/* -- publishes when all is over --------------------------------------------- */
+
+/* In the child only. */
+static weir_producer *late_producer;
+static uint64_t late_publishes;
+
+static void
+publish_late(void)
+{
+	weir_producer_counts counts = WEIR_PRODUCER_COUNTS_INIT;
+	weir_producer *own;
+
+	if (!late_producer)
+		return;
+	for (int i = 0; i < 20000; i++) {
+		weir_status status = weir_publish(late_producer, topic, "x", 1);
+
+		CHECK(status == WEIR_OK || status == WEIR_EFULL, "%s", weir_status_text(status));
+		late_publishes += status == WEIR_OK;
+	}
+	CHECK_OK(weir_publish_wait(late_producer, topic, NULL, "x", 1, 5 * SECOND));
+	CHECK_OK(weir_thread_get_producer(bus, &own));
+	CHECK_OK(weir_bus_flush(bus, 5 * SECOND));
+	CHECK_OK(weir_producer_get_counts(late_producer, &counts));
+	CHECK(counts.committed == ++late_publishes, "committed %llu", (ull)counts.committed);
+	books_check(bus);
+}
+
+/* Runs behind what atexit() was given. */
+__attribute__((destructor)) static void
+publish_last(void)
+{
+	publish_late();
+}
+
+/* Nobody closes the bus: its threads are there until the process is gone. */
+static void
+test_late(void)
+{
+	int status = 0;
+	pid_t child;
+
+	support_phase("publishes at the process's end");
+	child = fork();
+	CHECK(child >= 0, "fork");
+	if (child == 0) {
+		alarm(20);
+		open_bus();
+		CHECK_OK(weir_producer_open(bus, NULL, &late_producer));
+		CHECK(atexit(publish_late) == 0, "atexit");
+		exit(42);
+	}
+	CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 42,
+	      "status %#x", (unsigned)status);
+}
+
 static void
 test_exits(void)
 {
@@ -247,8 +303,10 @@ main(void)
 {
 	support_begin("fault_thread");
 	/* Before there is a bus: a child with a bus of its own must be able to have one. */
-	if (!SANITIZED)
+	if (!SANITIZED) {
 		test_exits();
+		test_late();
+	}
 	test_ends();
 	test_survivors();
 	test_many_buses();
