@@ -25,8 +25,10 @@
  *   <stdatomic.h>; hot-path functions may be inline and also exist as symbols.
  *   "In a handler" means in anything that weir calls: handler, batch_end, released,
  *   thread hooks, log, visit. What waits for handlers answers WEIR_EDEADLK there.
+ *   No function here is a cancellation point; asynchronous cancellation must be off in all of them.
  *   In a forked child everything that returns a status answers WEIR_EFORKED, the rest
- *   does nothing, and nothing is counted.
+ *   does nothing, and nothing is counted. A call that the fork interrupts (a signal handler forks)
+ *   may still answer something else there. A child must not return from a handler: it ends then.
  */
 #ifndef WEIR_WEIR_H
 #define WEIR_WEIR_H

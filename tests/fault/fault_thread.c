@@ -172,6 +172,73 @@ test_survivors(void)
 	holdings_check(before, 8);
 }
 
+/* -- threads that are cancelled while they wait -------------------------------- */
+
+static uint64_t let_go, returned;
+
+static int
+be_slow(const weir_event *event, const weir_delivery *delivery, void *context)
+{
+	(void)event, (void)delivery, (void)context;
+	wait_for(&let_go, 1, "being let go");
+	return 0;
+}
+
+enum wait { FLUSH, POOL_CLOSE, BUS_CLOSE, UNSUBSCRIBE, WAITS };
+
+struct waiting { enum wait what; weir_pool *pool; weir_subscription slow; };
+
+static void *
+run_waiting(void *argument)
+{
+	const struct waiting *waiting = argument;
+
+	set(&ready, 1);
+	switch (waiting->what) {
+	case FLUSH: CHECK_OK(weir_bus_flush(bus, WEIR_FOREVER)); break;
+	case POOL_CLOSE: CHECK_OK(weir_pool_close(waiting->pool, WEIR_FOREVER, NULL)); break;
+	case BUS_CLOSE: CHECK_OK(weir_bus_close(bus, WEIR_FOREVER, NULL)); break;
+	default: CHECK_OK(weir_unsubscribe_wait(bus, waiting->slow, WEIR_FOREVER));
+	}
+	set(&returned, 1);
+	for (;;)
+		sleep(1);
+	return NULL;
+}
+
+/* The call goes to its end; then the thread is cancelled where it sleeps itself. */
+static void
+test_cancelled_waits(enum wait what)
+{
+	weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+	struct waiting waiting = { .what = what };
+	weir_producer *producer;
+	pthread_t thread;
+
+	support_phase("threads are cancelled while they wait");
+	open_bus();
+	let_go = returned = ready = 0;
+	CHECK_OK(weir_pool_open(bus, NULL, &waiting.pool));
+	options.pool = waiting.pool;
+	CHECK_OK(weir_subscribe(bus, "thread.>", be_slow, NULL, &options, &waiting.slow));
+	CHECK_OK(weir_thread_get_producer(bus, &producer));
+	CHECK_OK(weir_publish(producer, topic, "x", 1));
+	CHECK(pthread_create(&thread, NULL, run_waiting, &waiting) == 0, "no thread");
+	wait_for(&ready, 1, "the thread");
+	sleep_ns(5 * MILLISECOND);      /* until it sleeps */
+	pthread_cancel(thread);
+	sleep_ns(5 * MILLISECOND);
+	CHECK(get(&returned) == 0, "it did not wait");
+	set(&let_go, 1);
+	pthread_join(thread, NULL);
+	CHECK(returned == 1, "cancelled in the call");
+	if (what == BUS_CLOSE)
+		return;
+	CHECK_OK(weir_bus_flush(bus, 10 * SECOND));
+	books_check(bus);
+	CHECK_OK(weir_bus_close(bus, 10 * SECOND, NULL));
+}
+
 /* -- one thread, many buses ------------------------------------------------- */
 
 /* Its own producers of buses that are gone must not pile up: nobody can close them by hand. */
@@ -310,5 +377,7 @@ main(void)
 	test_ends();
 	test_survivors();
 	test_many_buses();
+	for (int what = 0; what < WAITS; what++)
+		test_cancelled_waits((enum wait)what);
 	return 0;
 }
