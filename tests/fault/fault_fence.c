@@ -20,6 +20,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "support.h"
@@ -206,6 +207,22 @@ open_bus(const struct fault_case *one)
 	CHECK_OK(weir_subscribe(bus, ">", handle, NULL, NULL, &subscription));
 }
 
+/* Where nobody can wait for a word, the threads of an idle bus still sleep. */
+static void
+check_idle(void)
+{
+	struct timespec before, after, used;
+	uint64_t ns;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+	sleep_ns(100 * MILLISECOND);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+	used.tv_sec = after.tv_sec - before.tv_sec;
+	used.tv_nsec = after.tv_nsec - before.tv_nsec;
+	ns = (uint64_t)used.tv_sec * SECOND + (uint64_t)used.tv_nsec;
+	CHECK(ns < 30 * MILLISECOND, "100 ms of nothing take %.1f ms of processors", (double)ns / 1e6);
+}
+
 static void
 run_child(const struct fault_case *one, uint64_t duration)
 {
@@ -226,6 +243,8 @@ run_child(const struct fault_case *one, uint64_t duration)
 	CHECK_OK(weir_bus_flush(bus, WEIR_FOREVER));
 	away = canary_end();
 	books_check(bus);
+	if (one->refuse == refuse_futex && one->wait != WEIR_WAIT_POLL)
+		check_idle();
 	CHECK_OK(weir_bus_get_counts(bus, NULL, &counts, NULL, NULL));
 	CHECK(counts.committed + counts.discarded == accepted && handled == counts.committed,
 	      "accepted %llu, committed %llu, discarded %llu, handled %llu", (ull)accepted,
