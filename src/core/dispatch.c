@@ -288,6 +288,7 @@ walk_some(struct wi_dispatcher *dispatcher, struct wi_batch *batch, const unsign
 	uint64_t sequence = batch->sequence, others = 0;
 
 	batch->first = first;
+	batch->end = end;
 	batch->unrouted = dispatcher->unrouted;
 	do {
 		const weir_event *event = (const weir_event *)record;
@@ -675,8 +676,13 @@ wi_dispatch_resume(struct wi_dispatcher *dispatcher)
 	event = find_event(dispatcher, &end, &others);
 	fail_unwound(dispatcher, &dispatcher->in->tally[dispatcher->index], event);
 	if (event) {
+		const unsigned char *next = batch->first + (end - batch->position);
+
 		deliver_to_rest(dispatcher, event);
 		end_walk(dispatcher, batch, end, dispatcher->delivery.sequence, others);
+		/* What was copied is nowhere else: the cursor is past it. */
+		if (dispatcher->copy && end < batch->end)
+			walk_some(dispatcher, batch, next, batch->end, false);
 	}
 	end_batch(dispatcher, batch);
 	pool->tell(pool->bus, 4, "WEIR-UNWOUND", text);

@@ -46,6 +46,7 @@ struct wi_batch {
 	uint64_t start, bound;
 	uint64_t position, sequence;    /* where the last walk began: position, and number of the event before it, */
 	const unsigned char *first;     /*   its first record, in the ring or in a copy, */
+	uint64_t end;                   /*   where it is to end, */
 	uint64_t unrouted;              /*   and what the dispatcher had counted */
 	uint32_t left;                  /* events that it may still take */
 };

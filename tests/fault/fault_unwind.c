@@ -32,6 +32,7 @@ struct setup {
 	bool behind;            /* in a pool that is `after` the default one */
 	weir_fence fence;
 	weir_order order;
+	weir_behind skip;       /* WEIR_BEHIND_SKIP: copies, of a ring so large that none is skipped */
 };
 
 static weir_bus *bus;
@@ -73,17 +74,18 @@ hear(void *context, int level, const char *id, const char *text)
 }
 
 static void
-open_bus(uint32_t dispatchers, bool behind, weir_fence fence, weir_order order)
+open_bus(uint32_t dispatchers, bool behind, weir_fence fence, weir_order order, weir_behind skip)
 {
 	weir_bus_options options = quiet_options();
 	weir_pool_options pool_options = WEIR_POOL_OPTIONS_INIT, front = WEIR_POOL_OPTIONS_INIT;
 
 	begun = ended = destroyed = unwound = told = 0;
 	options.fence = fence;
-	options.ring_size = 16384;
+	options.ring_size = skip == WEIR_BEHIND_SKIP ? 1 << 20 : 16384;
 	options.log = hear;
 	pool_options.dispatcher_count = dispatchers;
 	pool_options.order = order;
+	pool_options.behind = skip;
 	pool_options.batch_count_max = 20;      /* many batches, and some of several events */
 	pool_options.thread_begin = begin_thread;
 	pool_options.thread_end = end_thread;
@@ -312,7 +314,7 @@ run(const struct setup *setup)
 	pthread_t canceller;
 
 	support_phase(setup->name);
-	open_bus(setup->dispatchers, setup->behind, setup->fence, setup->order);
+	open_bus(setup->dispatchers, setup->behind, setup->fence, setup->order, setup->skip);
 	batches = 0;
 	subscribe("unwind.>", "before", note, settle, 1, &before);
 	leaving = subscribe("unwind.>", "the one that leaves", handle_and_leave, end_batch_and_leave, 0,
@@ -392,7 +394,7 @@ test_trial(bool batched, uint32_t dispatchers)
 	uint64_t end = now_ns() + 20 * SECOND;
 
 	support_phase("a trial is unwound");
-	open_bus(dispatchers, false, WEIR_FENCE_AUTO, WEIR_ORDER_PRODUCER);
+	open_bus(dispatchers, false, WEIR_FENCE_AUTO, WEIR_ORDER_PRODUCER, WEIR_BEHIND_HOLD);
 	options.name = "the one that leaves";
 	options.quarantine_failure_count = 1;
 	options.quarantine_ns = MILLISECOND;
@@ -561,6 +563,8 @@ main(void)
 		{ "exit in batch_end, 1 dispatcher", EXITS_IN_BATCH_END, 1, false, WEIR_FENCE_AUTO },
 		{ "exit in batch_end, 3 dispatchers behind", EXITS_IN_BATCH_END, 3, true,
 		  WEIR_FENCE_AUTO },
+		{ "exit, 3 dispatchers with copies", EXITS, 3, false, WEIR_FENCE_AUTO,
+		  WEIR_ORDER_PRODUCER, WEIR_BEHIND_SKIP },
 		{ "exit, 3 dispatchers by key", EXITS, 3, false, WEIR_FENCE_AUTO, WEIR_ORDER_KEY },
 		{ "exit in batch_end, 3 dispatchers by key", EXITS_IN_BATCH_END, 3, true,
 		  WEIR_FENCE_AUTO, WEIR_ORDER_KEY },
