@@ -23,7 +23,7 @@
 
 #include <string.h>
 
-#define WEIR_ABI_ 1u
+#define WEIR_ABI_ 2u
 
 #if defined(WEIR_DEFINE_SYMBOLS_)
 #define WEIR_INLINE_                   /* publish.c: the twins that are symbols */
@@ -89,13 +89,17 @@ struct weir_tail_ {
 };
 
 /*
- * What a publisher needs to know: the front of a private page that the kernel wipes in
- * a forked child, where all of it reads as 0: no tail, no limit. Constant, but for
- * `limit`, which the producer refreshes and who closes or disables the bus sets to 0.
+ * What a publisher needs to know. Two pages meet in it: the kernel wipes the first one in a forked
+ * child, where the limit then reads as 0 and the slow path finds out. The pointers are beyond, so
+ * that a call which a fork has interrupted (in a signal handler) can end in the child: in its copy
+ * of the ring. Constant, but for `limit`, which the producer refreshes and who closes or disables
+ * the bus sets to 0.
  */
 struct weir_producer {
-	struct weir_tail_ *tail;
 	uint64_t limit;             /* where a record may end; 0: the slow path knows why */
+	uint64_t alive;             /* 0 in a forked child */
+	unsigned char apart[240];   /* the second page begins in its middle */
+	struct weir_tail_ *tail;
 	unsigned char *bytes;
 	uint64_t mask;
 	const uint64_t *clock;      /* the bus's tick, or a constant word */
@@ -266,8 +270,10 @@ weir_publish(weir_producer *producer, weir_topic topic, const void *data, uint32
 	struct weir_tail_ *tail;
 	uint64_t position, end, limit, time, *record;
 
-	if (WEIR_UNLIKELY_(!producer || !(tail = producer->tail) ||
-	                   __atomic_load_n(&tail->open.state, __ATOMIC_RELAXED)))
+	if (WEIR_UNLIKELY_(!producer))
+		return weir_refuse_(producer);
+	tail = producer->tail;
+	if (WEIR_UNLIKELY_(__atomic_load_n(&tail->open.state, __ATOMIC_RELAXED)))
 		return weir_refuse_(producer);
 	__atomic_store_n(&tail->open.state, WEIR_INSIDE_, __ATOMIC_RELAXED);
 	WEIR_COMPILER_BARRIER_();
@@ -309,8 +315,9 @@ weir_reserve(weir_producer *producer, weir_topic topic, const weir_attributes *a
 	weir_status status;
 	void *slow;         /* not *ret_data, whose address must not escape */
 
-	if (WEIR_UNLIKELY_(!producer || !(tail = producer->tail)))
+	if (WEIR_UNLIKELY_(!producer))
 		return weir_refused_(producer);
+	tail = producer->tail;
 	open = &tail->open;
 	state = __atomic_load_n(&open->state, __ATOMIC_RELAXED);
 	/*
@@ -362,8 +369,9 @@ weir_commit(weir_producer *producer)
 	struct weir_tail_ *tail;
 	uint64_t end, state, more, sum;
 
-	if (WEIR_UNLIKELY_(!producer || !(tail = producer->tail)))
+	if (WEIR_UNLIKELY_(!producer))
 		return weir_commit_other_(producer);
+	tail = producer->tail;
 	state = __atomic_load_n(&tail->open.state, __ATOMIC_RELAXED);
 	more = __atomic_load_n(&producer->more.state, __ATOMIC_RELAXED);
 	sum = state + more;

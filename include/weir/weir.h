@@ -25,8 +25,10 @@
  *   <stdatomic.h>; hot-path functions may be inline and also exist as symbols.
  *   "In a handler" means in anything that weir calls: handler, batch_end, released,
  *   thread hooks, log, visit. What waits for handlers answers WEIR_EDEADLK there.
+ *   No function here is a cancellation point; asynchronous cancellation must be off in all of them.
  *   In a forked child everything that returns a status answers WEIR_EFORKED, the rest
- *   does nothing, and nothing is counted.
+ *   does nothing, and nothing is counted. A call that the fork interrupts (a signal handler forks)
+ *   may still answer something else there. A child must not return from a handler: it ends then.
  */
 #ifndef WEIR_WEIR_H
 #define WEIR_WEIR_H
@@ -118,10 +120,15 @@ typedef struct weir_delivery {
  * weir_order). Must not throw or longjmp out (weir.hpp stops exceptions). May
  * subscribe, unsubscribe and publish; what waits (flush, close,
  * unsubscribe_wait) returns WEIR_EDEADLK here. Never loop on WEIR_EFULL here:
- * this thread is the one that makes the room.
+ * this thread is the one that makes the room. One that ends its thread (pthread_exit,
+ * cancellation) has failed; another thread goes on where it was.
  */
 typedef int (*weir_handler_fn)(const weir_event *event,
                                const weir_delivery *delivery, void *context);
+
+/* Codes of failures that no handler returned; not to be returned by one. */
+#define WEIR_CODE_UNWOUND   (-0x77000001)   /* its thread was ended in it, or in its batch_end */
+#define WEIR_CODE_EXCEPTION (-0x77000002)   /* it threw, and weir.hpp caught it */
 
 /* -- bus -------------------------------------------------------------------- */
 

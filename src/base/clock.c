@@ -2,7 +2,9 @@
 /* clock.c - see clock.h. */
 #include "base/clock.h"
 
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/atomic.h"
 #include "base/compiler.h"
@@ -41,7 +43,8 @@ wi_clock_sleep(uint64_t ns)
 {
 	struct timespec time = { (time_t)(ns / WI_SECOND), (long)(ns % WI_SECOND) };
 
-	clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
+	/* Not glibc's, where a thread can be cancelled: with a lock in its hand, or half asleep. */
+	syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &time, NULL);
 }
 
 struct wi_backoff

@@ -9,7 +9,7 @@
 
 /*
  * Returns when woken by a wake whose bits meet `bits`, when *word is not `value`, after timeout_ns,
- * or for no reason. 1: the timeout passed.
+ * or for no reason; where the kernel refuses to wait, within a millisecond. 1: the timeout passed.
  */
 int wi_futex_wait(uint32_t *word, uint32_t value, uint32_t bits, uint64_t timeout_ns);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/atomic.h"
 #include "base/compiler.h"
@@ -66,11 +67,23 @@ wi_memory_map(size_t size, enum wi_map_kind kind)
 
 	if (memory == MAP_FAILED)
 		return NULL;
-	if (kind == WI_MAP_WIPED_IN_CHILD && madvise(memory, size, MADV_WIPEONFORK) != 0) {
+	if (kind == WI_MAP_WIPED_IN_CHILD && !wi_memory_wipe_in_child(memory, size)) {
 		munmap(memory, size);
 		return NULL;
 	}
 	return memory;
+}
+
+size_t
+wi_memory_page(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+bool
+wi_memory_wipe_in_child(void *memory, size_t size)
+{
+	return madvise(memory, size, MADV_WIPEONFORK) == 0;
 }
 
 void

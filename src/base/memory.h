@@ -25,6 +25,9 @@ enum wi_map_kind {
 
 /* Whole zeroed pages; NULL when there are none, or the kernel cannot do what is asked. */
 void *wi_memory_map(size_t size, enum wi_map_kind kind);
+size_t wi_memory_page(void);
+/* Pages that are mapped read as zeros in a child forked from now on. */
+bool wi_memory_wipe_in_child(void *memory, size_t size);
 void  wi_memory_unmap(void *memory, size_t size);
 
 /* Tests only: the n-th request from now on (1: the next) fails, and all later ones if `forever`. */

@@ -22,6 +22,21 @@ wi_thread_start(pthread_t *ret_thread, void *(*run)(void *), void *argument)
 	return error == 0;
 }
 
+int
+wi_thread_shield(void)
+{
+	int before;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+	return before;
+}
+
+void
+wi_thread_unshield(int before)
+{
+	pthread_setcancelstate(before, &before);
+}
+
 void
 wi_thread_name(const char *name)
 {

@@ -40,6 +40,8 @@ struct weir_bus {
 	uint32_t keeper_stop;
 	uint32_t keeper_work;           /* futex */
 	uint64_t keeper_activity;       /* what it saw last, to tell whether events flow */
+	struct wi_pool *keeper_pools[WI_CURSOR_COUNT_MAX];      /* held */
+	uint32_t keeper_pool_count;
 };
 
 /* Options are checked and complete. */

@@ -3,6 +3,7 @@
 #define _LGPL_SOURCE
 #include "core/dispatch.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <urcu/urcu-mb.h>
 
@@ -78,6 +79,8 @@ owe_batch_end(struct wi_dispatcher *dispatcher, struct wi_tally *tally)
 static WI_COLD void
 abort_reservations(struct wi_dispatcher *dispatcher)
 {
+	if (wi_producer_in_child(dispatcher->producer))
+		wi_dispatcher_leave_child();
 	weir_abort(&dispatcher->producer->hot);
 }
 
@@ -101,18 +104,20 @@ call(struct wi_dispatcher *dispatcher, struct wi_subscription *subscription, str
 
 /* With a batch_end, success is that of an event of the batch and of batch_end. */
 static WI_COLD void
-call_batch_end(struct wi_dispatcher *dispatcher, struct wi_tally *tally, bool trial)
+call_batch_end(struct wi_dispatcher *dispatcher, struct wi_tally *tally)
 {
 	struct wi_subscription *subscription = tally->subscription;
 	int code;
 
 	wi_store_release(&dispatcher->in, subscription);                    /* E7 */
 	dispatcher->delivery.subscription.id = subscription->id;
+	tally->ending = true;
 	code = subscription->batch_end(&dispatcher->delivery, subscription->context);
+	tally->ending = false;
 	if (code != 0)
-		wi_failure_of_batch(dispatcher, tally, code, trial);
+		wi_failure_of_batch(dispatcher, tally, code, tally->trial);
 	else if (tally->ok != tally->ok_before)
-		wi_subscription_succeeded(subscription, trial);
+		wi_subscription_succeeded(subscription, tally->trial);
 	if (wi_load_relaxed(&dispatcher->producer_tail->open.state))
 		abort_reservations(dispatcher);
 	wi_store_release(&tally->owed, 0u);     /* E7 */
@@ -125,7 +130,7 @@ end_batches(struct wi_dispatcher *dispatcher)
 		struct wi_tally *tally = dispatcher->owed;
 
 		dispatcher->owed = tally->owed_next;
-		call_batch_end(dispatcher, tally, false);
+		call_batch_end(dispatcher, tally);
 	}
 }
 
@@ -135,17 +140,18 @@ make_trial(struct wi_dispatcher *dispatcher, struct wi_tally *tally, const weir_
 {
 	struct wi_subscription *subscription = tally->subscription;
 	bool batched = subscription->batch_end != NULL;
-	int code;
 
 	if (batched) {
 		tally->ok_before = tally->ok;
 		wi_store_release(&tally->owed, 1u);     /* E7 */
 	}
-	code = call(dispatcher, subscription, tally, event, true);
+	tally->trial = true;
+	tally->trial = call(dispatcher, subscription, tally, event, true) == 0;
 	if (batched)
-		call_batch_end(dispatcher, tally, code == 0);
-	else if (code == 0)
+		call_batch_end(dispatcher, tally);
+	else if (tally->trial)
 		wi_subscription_succeeded(subscription, true);
+	tally->trial = false;
 }
 
 /* Quarantined, and its time is not over: inline, since there may be many of them. */
@@ -217,19 +223,28 @@ deliver(struct wi_dispatcher *dispatcher, struct wi_subscription *subscription, 
 		deliver_by_state(dispatcher, tally, event, state);
 }
 
-/* Several subscriptions, none, or an event that only some are due. */
-static __attribute__((noinline)) void
-deliver_to_list(struct wi_dispatcher *dispatcher, const struct wi_list *list, const weir_event *event)
+/* From the list's i-th on. */
+static inline __attribute__((always_inline)) void
+deliver_to_some(struct wi_dispatcher *dispatcher, const struct wi_list *list, uint32_t i,
+                const weir_event *event)
 {
-	if (!list)
-		wi_add_own(&dispatcher->unrouted, 1);
-	for (uint32_t i = 0; list && i < list->count; i++) {
+	for (; i < list->count; i++) {
 		struct wi_subscription *subscription = list->subscription[i];
 
 		if (!weir_event_replayed(event) ||
 		    wi_subscription_state(subscription) & WI_SUBSCRIPTION_REPLAYED)
 			deliver(dispatcher, subscription, event);
 	}
+}
+
+/* Several subscriptions, none, or an event that only some are due. */
+static __attribute__((noinline)) void
+deliver_to_list(struct wi_dispatcher *dispatcher, const struct wi_list *list, const weir_event *event)
+{
+	if (list)
+		deliver_to_some(dispatcher, list, 0, event);
+	else
+		wi_add_own(&dispatcher->unrouted, 1);
 }
 
 /*
@@ -248,16 +263,21 @@ change_flags(struct wi_dispatcher *dispatcher, const weir_event *event)
 
 /* -- a batch ---------------------------------------------------------------- */
 
-struct batch {
-	struct wi_lane *lane;
-	struct wi_ring *ring;
-	uint64_t start, position, bound;
-	uint64_t sequence;      /* of its producer's events */
-	uint32_t left;          /* events that it may still take */
-};
+/* The walk is through with everything below `position`, where event number `sequence` ends. */
+static inline __attribute__((always_inline)) void
+end_walk(struct wi_dispatcher *dispatcher, struct wi_batch *batch, uint64_t position, uint64_t sequence,
+         uint64_t others)
+{
+	uint64_t count = sequence - batch->sequence;
+
+	wi_add_own(&dispatcher->routed, count - others - (dispatcher->unrouted - batch->unrouted));
+	batch->left -= (uint32_t)count;
+	batch->sequence = sequence;
+	batch->position = position;
+}
 
 static inline const unsigned char *
-in_ring(const struct batch *batch)
+in_ring(const struct wi_batch *batch)
 {
 	return wi_ring_bytes(batch->ring) + (batch->position & (batch->ring->size - 1));
 }
@@ -268,13 +288,16 @@ in_ring(const struct batch *batch)
  * keyed: WEIR_ORDER_KEY, so only those that are this dispatcher's.
  */
 static inline __attribute__((always_inline)) void
-walk_some(struct wi_dispatcher *dispatcher, struct batch *batch, const unsigned char *first, uint64_t end,
-          bool keyed)
+walk_some(struct wi_dispatcher *dispatcher, struct wi_batch *batch, const unsigned char *first,
+          uint64_t end, bool keyed)
 {
 	const struct wi_table *table = dispatcher->table;
 	const unsigned char *record = first, *stop = first + (end - batch->position);
-	uint64_t sequence = batch->sequence, unrouted = dispatcher->unrouted, others = 0;
+	uint64_t sequence = batch->sequence, others = 0;
 
+	batch->first = first;
+	batch->end = end;
+	batch->unrouted = dispatcher->unrouted;
 	do {
 		const weir_event *event = (const weir_event *)record;
 		uint32_t topic_flags = event->topic_flags;
@@ -296,21 +319,17 @@ walk_some(struct wi_dispatcher *dispatcher, struct batch *batch, const unsigned 
 		else
 			deliver_to_list(dispatcher, list, event);
 	} while (record < stop);
-	wi_add_own(&dispatcher->routed,
-	           sequence - batch->sequence - others - (dispatcher->unrouted - unrouted));
-	batch->left -= (uint32_t)(sequence - batch->sequence);
-	batch->sequence = sequence;
-	batch->position += (uint64_t)(record - first);
+	end_walk(dispatcher, batch, batch->position + (uint64_t)(record - first), sequence, others);
 }
 
 static void
-walk(struct wi_dispatcher *dispatcher, struct batch *batch, uint64_t end)
+walk(struct wi_dispatcher *dispatcher, struct wi_batch *batch, uint64_t end)
 {
 	walk_some(dispatcher, batch, in_ring(batch), end, false);
 }
 
 static __attribute__((noinline)) void
-walk_keyed(struct wi_dispatcher *dispatcher, struct batch *batch, uint64_t end)
+walk_keyed(struct wi_dispatcher *dispatcher, struct wi_batch *batch, uint64_t end)
 {
 	walk_some(dispatcher, batch, in_ring(batch), end, true);
 }
@@ -323,7 +342,7 @@ walk_keyed(struct wi_dispatcher *dispatcher, struct batch *batch, uint64_t end)
  * out of what is mapped; the race is meant, so ThreadSanitizer does not look.
  */
 static __attribute__((noinline, no_sanitize("thread"))) uint64_t
-copy_out(const struct wi_dispatcher *dispatcher, const struct batch *batch, uint64_t end)
+copy_out(const struct wi_dispatcher *dispatcher, const struct wi_batch *batch, uint64_t end)
 {
 	uint64_t longest = wi_record_need(wi_ring_payload_max(batch->ring->size), WEIR_KEY_ | WEIR_TRACE_);
 	uint64_t most = batch->bound - batch->position, wanted = end - batch->position, done = 0;
@@ -350,7 +369,7 @@ copy_out(const struct wi_dispatcher *dispatcher, const struct batch *batch, uint
  * overwrites, and gives the room back (E2, E11).
  */
 static bool
-take_copy(struct wi_dispatcher *dispatcher, struct batch *batch, uint64_t end, uint64_t *ret_end)
+take_copy(struct wi_dispatcher *dispatcher, struct wi_batch *batch, uint64_t end, uint64_t *ret_end)
 {
 	struct wi_cursor *cursor = &batch->ring->cursor[dispatcher->cursor];
 	uint64_t position = wi_load_acquire(&cursor->position);
@@ -396,7 +415,7 @@ tell_gap(struct wi_dispatcher *dispatcher, uint64_t first, uint64_t last)
 }
 
 static void
-skip_to_cursor(struct wi_dispatcher *dispatcher, struct batch *batch)
+skip_to_cursor(struct wi_dispatcher *dispatcher, struct wi_batch *batch)
 {
 	const struct wi_cursor *cursor = &batch->ring->cursor[dispatcher->cursor];
 	uint64_t sequence, before = batch->sequence;
@@ -413,7 +432,7 @@ skip_to_cursor(struct wi_dispatcher *dispatcher, struct batch *batch)
 }
 
 static __attribute__((noinline)) void
-walk_copy(struct wi_dispatcher *dispatcher, struct batch *batch, uint64_t end)
+walk_copy(struct wi_dispatcher *dispatcher, struct wi_batch *batch, uint64_t end)
 {
 	uint64_t taken;
 
@@ -431,7 +450,7 @@ walk_copy(struct wi_dispatcher *dispatcher, struct batch *batch, uint64_t end)
  * without a look at the clock, none being smaller than a header.
  */
 static uint64_t
-walk_end(const struct wi_dispatcher *dispatcher, const struct batch *batch, uint64_t furthest)
+walk_end(const struct wi_dispatcher *dispatcher, const struct wi_batch *batch, uint64_t furthest)
 {
 	uint64_t size = batch->ring->size, position = batch->position;
 	uint64_t end = WI_MIN(furthest, position + size / CURSOR_STEPS);
@@ -442,7 +461,7 @@ walk_end(const struct wi_dispatcher *dispatcher, const struct batch *batch, uint
 }
 
 static void
-move_cursor(const struct wi_dispatcher *dispatcher, const struct batch *batch)
+move_cursor(const struct wi_dispatcher *dispatcher, const struct wi_batch *batch)
 {
 	const struct wi_pool *pool = dispatcher->pool;
 	struct wi_cursor *cursor = &batch->ring->cursor[dispatcher->cursor];
@@ -463,17 +482,19 @@ move_cursor(const struct wi_dispatcher *dispatcher, const struct batch *batch)
 
 static bool
 begin_batch(struct wi_dispatcher *dispatcher, struct wi_lane *lane, struct wi_ring *ring, uint64_t tail,
-            struct batch *batch)
+            struct wi_batch *batch)
 {
 	struct wi_pool *pool = dispatcher->pool;
 	struct wi_lease *lease = &lane->lease[dispatcher->cursor];
 
-	*batch = (struct batch){ .lane = lane, .ring = ring, .bound = tail,
-		                 .start = lease->position, .position = lease->position,
-		                 .left = dispatcher->batch_count_max };
 	/* Somebody else may have been here since the tail was loaded. */
-	if (batch->bound <= batch->position)
+	if (tail <= lease->position)
 		return false;
+	batch->lane = lane;
+	batch->ring = ring;
+	batch->bound = tail;
+	batch->start = batch->position = lease->position;
+	batch->left = dispatcher->batch_count_max;
 	batch->sequence = lease->sequence - wi_load_relaxed(&lane->first_sequence);
 	wi_store_relaxed(&dispatcher->boundary, dispatcher->boundary + 1);
 	if (WI_UNLIKELY(pool->wake->publisher_fences || wi_load_relaxed(&pool->wake->heavy_fence_failed)))
@@ -488,10 +509,12 @@ begin_batch(struct wi_dispatcher *dispatcher, struct wi_lane *lane, struct wi_ri
 	return true;
 }
 
+/* The lane is for others now, too. */
 static void
-end_batch(struct wi_dispatcher *dispatcher, struct batch *batch)
+end_batch(struct wi_dispatcher *dispatcher, struct wi_batch *batch)
 {
-	struct wi_lease *lease = &batch->lane->lease[dispatcher->cursor];
+	struct wi_lane *lane = batch->lane;
+	struct wi_lease *lease = &lane->lease[dispatcher->cursor];
 
 	if (WI_UNLIKELY(dispatcher->owed != NULL))
 		end_batches(dispatcher);
@@ -501,10 +524,13 @@ end_batch(struct wi_dispatcher *dispatcher, struct batch *batch)
 		wi_publish_inherit(dispatcher->producer, 1, NULL);      /* the trace's event goes */
 	wi_store_release(&dispatcher->in, NULL);                                            /* E7 */
 	lease->position = batch->position;
-	wi_store_relaxed(&lease->sequence, wi_load_relaxed(&batch->lane->first_sequence) + batch->sequence);
+	wi_store_relaxed(&lease->sequence, wi_load_relaxed(&lane->first_sequence) + batch->sequence);
 	wi_add_own(&dispatcher->batches, 1);
 	move_cursor(dispatcher, batch);
 	wi_store_release(&dispatcher->boundary, dispatcher->boundary + 1);
+	dispatcher->seen[lane->index] = batch->position;
+	batch->lane = NULL;
+	wi_lease_give(lease);                                                               /* E6 */
 }
 
 /* Looks at the clock, and sets how many events may pass until the next look. */
@@ -531,47 +557,143 @@ drain(struct wi_dispatcher *dispatcher, struct wi_lane *lane)
 	struct wi_pool *pool = dispatcher->pool;
 	uint64_t tail = wi_pool_bound(pool, ring);                                  /* E1; E10 */
 	struct wi_lease *lease = &lane->lease[dispatcher->cursor];
+	struct wi_batch *batch = &dispatcher->batch;
 	uint64_t began = dispatcher->now, furthest;
 	uint32_t checked;
-	struct batch batch;
 
 	if (tail == dispatcher->seen[lane->index])
 		return 0;
 	if (!wi_lease_take(lease, dispatcher->index + 1))                                   /* E6 */
 		return 0;
-	if (!begin_batch(dispatcher, lane, ring, tail, &batch)) {
-		dispatcher->seen[lane->index] = batch.position;
+	if (!begin_batch(dispatcher, lane, ring, tail, batch)) {
+		dispatcher->seen[lane->index] = lease->position;
 		wi_lease_give(lease);
 		return 0;
 	}
-	furthest = WI_MIN(batch.bound, batch.start + batch.ring->size / BATCH_FRACTION);
-	checked = batch.left;
+	furthest = WI_MIN(tail, batch->start + ring->size / BATCH_FRACTION);
+	checked = batch->left;
 	for (;;) {
-		uint64_t end = walk_end(dispatcher, &batch, furthest);
+		uint64_t end = walk_end(dispatcher, batch, furthest);
 
 		if (WI_LIKELY(pool->order == WEIR_ORDER_PRODUCER && pool->behind == WEIR_BEHIND_HOLD))
-			walk(dispatcher, &batch, end);
+			walk(dispatcher, batch, end);
 		else if (pool->order == WEIR_ORDER_KEY)
-			walk_keyed(dispatcher, &batch, end);
+			walk_keyed(dispatcher, batch, end);
 		else
-			walk_copy(dispatcher, &batch, end);
-		if (batch.position >= furthest || !batch.left || wi_load_relaxed(&pool->stop))
+			walk_copy(dispatcher, batch, end);
+		if (batch->position >= furthest || !batch->left || wi_load_relaxed(&pool->stop))
 			break;
 		/* The next copy takes the place of the one that a failure is to be told from. */
 		if (WI_UNLIKELY(dispatcher->gathered && dispatcher->copy))
 			break;
 		if (WI_LIKELY(!dispatcher->owed && !dispatcher->gathered))
-			move_cursor(dispatcher, &batch);
-		if (checked - batch.left >= dispatcher->check_count) {
-			if (time_is_over(dispatcher, began, checked - batch.left))
+			move_cursor(dispatcher, batch);
+		if (checked - batch->left >= dispatcher->check_count) {
+			if (time_is_over(dispatcher, began, checked - batch->left))
 				break;
-			checked = batch.left;
+			checked = batch->left;
 		}
 	}
-	end_batch(dispatcher, &batch);
-	dispatcher->seen[lane->index] = batch.position;
-	wi_lease_give(lease);                                                               /* E6 */
-	return dispatcher->batch_count_max - batch.left;
+	end_batch(dispatcher, batch);
+	return dispatcher->batch_count_max - batch->left;
+}
+
+/* -- a batch that was unwound ----------------------------------------------- */
+
+/*
+ * The event in hand, where it ends, and how many before it were other dispatchers'. NULL: all walks
+ * were over, a batch_end was being called.
+ */
+static const weir_event *
+find_event(const struct wi_dispatcher *dispatcher, uint64_t *ret_end, uint64_t *ret_others)
+{
+	const struct wi_pool *pool = dispatcher->pool;
+	const struct wi_batch *batch = &dispatcher->batch;
+	const weir_event *event = NULL;
+
+	*ret_end = batch->position;
+	*ret_others = 0;
+	for (uint64_t s = batch->sequence; s < dispatcher->delivery.sequence; s++) {
+		event = (const weir_event *)(batch->first + (*ret_end - batch->position));
+		*ret_end += wi_record_length(event);
+		*ret_others += pool->order == WEIR_ORDER_KEY &&
+		               wi_pool_owner(pool, event, s + 1) != dispatcher->index;
+	}
+	return event;
+}
+
+static void
+fail_unwound(struct wi_dispatcher *dispatcher, struct wi_tally *tally, const weir_event *event)
+{
+	uint64_t done = tally->ok + tally->failed + tally->skipped_quarantine + tally->skipped_paused +
+	                tally->skipped_unsubscribed;
+	bool trial = tally->trial;
+
+	tally->trial = false;
+	if (tally->ending) {
+		tally->ending = false;
+		wi_failure_of_batch(dispatcher, tally, WEIR_CODE_UNWOUND, trial);
+		wi_store_release(&tally->owed, 0u);     /* E7 */
+	} else if (tally->due != done) {
+		wi_failure_of_call(dispatcher, tally, event, WEIR_CODE_UNWOUND, trial);
+		if (trial && tally->owed)               /* a batch of its own */
+			call_batch_end(dispatcher, tally);
+	}
+}
+
+/* Those behind the one that was unwound, which `in` names. */
+static void
+deliver_to_rest(struct wi_dispatcher *dispatcher, const weir_event *event)
+{
+	const struct wi_list *list = wi_table_find(dispatcher->table, event->topic_flags & WEIR_TOPIC_MASK_);
+	const struct wi_subscription *in = dispatcher->in;
+	uint32_t i = 0;
+
+	while (list->subscription[i] != in)
+		i++;
+	deliver_to_some(dispatcher, list, i + 1, event);
+}
+
+/* A lane may stand twice among the busy ones, or not at all: the pass did not come to its end. */
+static void
+forget_busy(struct wi_dispatcher *dispatcher)
+{
+	uint32_t lane_count = wi_load_acquire(&dispatcher->pool->lanes->count);         /* E8 */
+
+	dispatcher->busy_count = 0;
+	memset(dispatcher->quiet_count, 0, lane_count * sizeof *dispatcher->quiet_count);
+}
+
+void
+wi_dispatch_resume(struct wi_dispatcher *dispatcher)
+{
+	struct wi_batch *batch = &dispatcher->batch;
+	const struct wi_pool *pool = dispatcher->pool;
+	const weir_event *event;
+	uint64_t end, others;
+	char text[512];
+
+	forget_busy(dispatcher);
+	if (!batch->lane)
+		return;
+	/* While `in` names it, it is not used again. */
+	snprintf(text, sizeof text, "pool %s, dispatcher %u: a call of \"%.128s\" (pattern \"%.128s\") ended its "
+	         "thread", pool->name, dispatcher->index, dispatcher->in->name, dispatcher->in->pattern);
+	if (wi_load_relaxed(&dispatcher->producer_tail->open.state))
+		abort_reservations(dispatcher);
+	event = find_event(dispatcher, &end, &others);
+	fail_unwound(dispatcher, &dispatcher->in->tally[dispatcher->index], event);
+	if (event) {
+		const unsigned char *next = batch->first + (end - batch->position);
+
+		deliver_to_rest(dispatcher, event);
+		end_walk(dispatcher, batch, end, dispatcher->delivery.sequence, others);
+		/* What was copied is nowhere else: the cursor is past it. */
+		if (dispatcher->copy && end < batch->end)
+			walk_some(dispatcher, batch, next, batch->end, false);
+	}
+	end_batch(dispatcher, batch);
+	pool->tell(pool->bus, 4, "WEIR-UNWOUND", text);
 }
 
 /* -- which lanes to look at ------------------------------------------------- */

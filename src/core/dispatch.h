@@ -36,6 +36,12 @@ bool wi_dispatch_watch(struct wi_dispatcher *dispatcher);
 /* For a manual pool: a batch of at most count_max of the next lane that has any. How many. */
 uint32_t wi_dispatch_poll(struct wi_dispatcher *dispatcher, uint32_t count_max);
 
+/*
+ * For the thread that takes over: finishes the batch that its predecessor was unwound out of by a handler
+ * or batch_end, which has failed under WEIR_CODE_UNWOUND. All others get the event and their batch_end.
+ */
+void wi_dispatch_resume(struct wi_dispatcher *dispatcher);
+
 /* A look at every lane, without handling anything: is there anything to do? */
 bool wi_dispatch_pending(struct wi_dispatcher *dispatcher);
 

@@ -195,30 +195,39 @@ bury_abandoned(weir_bus *bus)
 	pthread_mutex_unlock(&bus->control);
 }
 
+static void
+let_pools(weir_bus *bus)
+{
+	uint32_t count = bus->keeper_pool_count;
+
+	bus->keeper_pool_count = 0;
+	wi_bus_let_pools(bus, bus->keeper_pools, count);
+}
+
 /* How long until the next look. */
 static uint64_t
 look_for_stuck(weir_bus *bus, uint64_t now)
 {
-	struct wi_pool *pools[WI_CURSOR_COUNT_MAX];
 	uint64_t period = UINT64_MAX;
-	uint32_t serial, count = wi_bus_hold_pools(bus, NULL, pools, &serial);
+	uint32_t serial;
 
-	for (uint32_t i = 0; i < count; i++) {
-		wi_stuck_look(pools[i], &bus->control, now);
-		period = WI_MIN(period, wi_stuck_period(pools[i]));
+	bus->keeper_pool_count = wi_bus_hold_pools(bus, NULL, bus->keeper_pools, &serial);
+	for (uint32_t i = 0; i < bus->keeper_pool_count; i++) {
+		wi_stuck_look(bus->keeper_pools[i], &bus->control, now);
+		period = WI_MIN(period, wi_stuck_period(bus->keeper_pools[i]));
 	}
-	wi_bus_let_pools(bus, pools, count);
+	let_pools(bus);
 	return period;
 }
 
-static void *
-run(void *argument)
+static void
+keep(void *argument)
 {
 	weir_bus *bus = argument;
 	uint64_t shown = 0, looked = 0, period = BUSY_NS, retry = RETRY_NS;
 	uint64_t look = 0;
 
-	wi_thread_name("weir:keeper");
+	let_pools(bus);
 	while (!wi_load_acquire(&bus->keeper_stop)) {
 		uint32_t work = wi_load_acquire(&bus->keeper_work);
 		bool more = wi_reclaimer_step(&bus->reclaimer);
@@ -241,6 +250,16 @@ run(void *argument)
 		if (wi_load_relaxed(&bus->keeper_work) != work)
 			retry = RETRY_NS;
 	}
+}
+
+/* `released` or `log` may end the thread: it puts its end off until the bus closes. */
+static void *
+run(void *argument)
+{
+	wi_thread_name("weir:keeper");
+	pthread_cleanup_push(keep, argument);
+	keep(argument);
+	pthread_cleanup_pop(0);
 	return NULL;
 }
 

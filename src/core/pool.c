@@ -34,6 +34,31 @@ wi_dispatcher_enter(struct wi_dispatcher *dispatcher)
 	return before;
 }
 
+/* -- a handler that forks --------------------------------------------------- */
+
+/*
+ * In the child, where the handler goes on. Behind it a dispatcher looks for open reservations anyway, and
+ * finds the child there: nothing is asked for it after each call.
+ */
+static void
+note_child(void)
+{
+	if (this_dispatcher)
+		wi_store_relaxed(&this_dispatcher->producer->hot.tail->open.state, (uint64_t)WEIR_INSIDE_);
+}
+
+static void
+hear_of_forks(void)
+{
+	pthread_atfork(NULL, NULL, note_child);
+}
+
+void
+wi_dispatcher_leave_child(void)
+{
+	_exit(0);
+}
+
 /* -- the thread ------------------------------------------------------------- */
 
 static void
@@ -42,6 +67,7 @@ begin_thread(struct wi_dispatcher *dispatcher)
 	struct wi_pool *pool = dispatcher->pool;
 	char name[96];
 
+	urcu_mb_register_thread();
 	this_dispatcher = dispatcher;
 	wi_store_relaxed(&dispatcher->thread_id, (uint32_t)gettid());
 	wi_context_enter();     /* for good: everything here is inside a handler for the user */
@@ -50,31 +76,86 @@ begin_thread(struct wi_dispatcher *dispatcher)
 	if (pool->pinned && !wi_thread_pin(&pool->cpus))
 		pool->tell(pool->bus, 4, "WEIR-PIN-REFUSED",
 		           "a dispatcher could not be pinned to the processors of its pool");
-	urcu_mb_register_thread();
 	wi_dispatch_clock(dispatcher);
 	dispatcher->park_credited = dispatcher->now;
+	if (dispatcher->hooks_unwound)
+		return;
+	dispatcher->hooks_unwound = true;
 	if (pool->thread_begin)
 		pool->thread_begin(pool->thread_context, dispatcher->index);
+	dispatcher->hooks_unwound = false;
+	dispatcher->begun = true;
+}
+
+static void
+work(struct wi_dispatcher *dispatcher)
+{
+	struct wi_pool *pool = dispatcher->pool;
+
+	wi_dispatch_resume(dispatcher);
+	while (!wi_load_acquire(&pool->stop)) {
+		if (wi_dispatch_pass(dispatcher))
+			wi_wait_reset(dispatcher);
+		else
+			wi_wait_idle(dispatcher);
+		/* By a call that tells nobody: _Fork(), clone(). */
+		if (WI_UNLIKELY(wi_producer_in_child(dispatcher->producer)))
+			wi_dispatcher_leave_child();
+	}
+	wi_dispatch_unpin(dispatcher);
+}
+
+static void *run(void *argument);
+
+/* A thread that goes on where this one was, once this one has ended. */
+static bool
+replace(struct wi_dispatcher *dispatcher)
+{
+	dispatcher->predecessor = pthread_self();
+	dispatcher->has_predecessor = true;
+	dispatcher->replaced = wi_thread_start(&dispatcher->thread, run, dispatcher);
+	return dispatcher->replaced;
+}
+
+/*
+ * The thread's end: it has been told to stop, or something that it called has ended it (pthread_exit(),
+ * cancellation). The stack is unwound up to run() then, and what was under way stands in the dispatcher.
+ * Called again from the beginning if that happens here.
+ */
+static void
+leave(void *argument)
+{
+	struct wi_dispatcher *dispatcher = argument;
+	struct wi_pool *pool = dispatcher->pool;
+
+	if (!dispatcher->replaced && (dispatcher->batch.lane || !wi_load_acquire(&pool->stop)) &&
+	    !replace(dispatcher))
+		work(dispatcher);       /* no thread is to be had: this one puts its end off */
+	if (dispatcher->begun) {
+		dispatcher->begun = false;
+		if (pool->thread_end)
+			pool->thread_end(pool->thread_context, dispatcher->index);
+	}
+	urcu_mb_unregister_thread();
+	if (!dispatcher->replaced)
+		wi_store_release(&dispatcher->finished, 1u);
 }
 
 static void *
 run(void *argument)
 {
 	struct wi_dispatcher *dispatcher = argument;
-	struct wi_pool *pool = dispatcher->pool;
 
-	begin_thread(dispatcher);
-	while (!wi_load_acquire(&pool->stop)) {
-		if (wi_dispatch_pass(dispatcher))
-			wi_wait_reset(dispatcher);
-		else
-			wi_wait_idle(dispatcher);
+	if (dispatcher->has_predecessor) {
+		pthread_join(dispatcher->predecessor, NULL);
+		dispatcher->has_predecessor = dispatcher->replaced = false;
 	}
-	if (pool->thread_end)
-		pool->thread_end(pool->thread_context, dispatcher->index);
-	wi_dispatch_unpin(dispatcher);
-	urcu_mb_unregister_thread();
-	wi_store_release(&dispatcher->finished, 1u);
+	/* In C this costs no unwinder: glibc jumps here, and loads libgcc_s only to unwind. */
+	pthread_cleanup_push(leave, dispatcher);
+	begin_thread(dispatcher);
+	work(dispatcher);
+	leave(dispatcher);
+	pthread_cleanup_pop(0);
 	return NULL;
 }
 
@@ -182,10 +263,12 @@ wi_pool_create(weir_bus *bus, const weir_pool_options *options, uint32_t after, 
 	uint32_t count = options->dispatcher_count == WEIR_MANUAL || !options->dispatcher_count
 	                 ? 1 : options->dispatcher_count;
 	struct wi_pool *pool = wi_memory_lines(sizeof *pool + count * sizeof *pool->dispatcher);
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	weir_status status;
 
 	if (!pool)
 		return WEIR_ENOMEM;
+	pthread_once(&once, hear_of_forks);
 	take_options(pool, options);
 	pool->bus = bus;
 	pool->lanes = lanes;

@@ -43,6 +43,18 @@ struct wi_watch {
 	uint64_t stuck;                 /* calls that were told */
 };
 
+/* A batch of one lane. Not on the stack, which a handler may unwind. */
+struct wi_batch {
+	struct wi_lane *lane;           /* NULL: none */
+	struct wi_ring *ring;
+	uint64_t start, bound;
+	uint64_t position, sequence;    /* where the last walk began: position, and number of the event before it, */
+	const unsigned char *first;     /*   its first record, in the ring or in a copy, */
+	uint64_t end;                   /*   where it is to end, */
+	uint64_t unrouted;              /*   and what the dispatcher had counted */
+	uint32_t left;                  /* events that it may still take */
+};
+
 struct wi_dispatcher {
 	/* The slot. */
 	WI_ALIGNED struct wi_subscription *in;  /* being called, or called last in this batch; NULL between batches */
@@ -76,6 +88,7 @@ struct wi_dispatcher {
 	uint64_t idle_since;
 	uint32_t idle_passes;
 	uint64_t park_credit, park_credited;    /* see wait.c */
+	struct wi_batch batch;          /* under way */
 
 	/* Counters: written here, read by anybody. */
 	WI_ALIGNED uint64_t routed;
@@ -84,6 +97,11 @@ struct wi_dispatcher {
 	WI_ALIGNED struct wi_watch watch;       /* the keeper's */
 
 	WI_ALIGNED pthread_t thread;
+	pthread_t predecessor;          /* ended by what it called; its successor joins it */
+	bool has_predecessor;
+	bool replaced;                  /* it has a successor already */
+	bool begun;                     /* thread_begin has returned, thread_end has not been called */
+	bool hooks_unwound;             /* thread_begin did not return: no hooks from now on */
 	uint32_t thread_id;             /* the kernel's */
 	bool started;
 	uint32_t finished;              /* the thread touches nothing of the bus any more */
@@ -215,5 +233,11 @@ wi_pool_let(struct wi_pool *pool)
 {
 	wi_store_release(&pool->polling, 0u);
 }
+
+/*
+ * A handler has forked, and the child has returned from it: nothing else may be called there, and there is
+ * no other thread. Ends the child.
+ */
+WI_COLD void wi_dispatcher_leave_child(void) __attribute__((noreturn));
 
 #endif

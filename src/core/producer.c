@@ -25,11 +25,15 @@ static bool own_key_made;
 enum { FIRST_POSITION = WI_LINE };
 
 /*
- * Where the producer lies in its page. Not at its beginning, where the tail lies in the
- * ring's: processors compare the low 12 bits of a load's address with those of stores that have not
- * left yet, and a load of the producer would wait for each store to the tail.
+ * How much of the producer lies in the page that is wiped in a child; the rest is in the next one. There
+ * nothing of it is in the page's first line, where the tail lies in the ring's: processors compare the
+ * low 12 bits of a load's address with those of stores that have not left yet, and a load of the
+ * producer would wait for each store to the tail.
  */
-enum { PRODUCER_OFFSET = 1024 };
+enum { WIPED = WI_LINE };
+
+static_assert(offsetof(struct weir_producer, alive) < WIPED, "the front is wiped");
+static_assert(offsetof(struct weir_producer, tail) == 2 * WI_LINE, "the pointers are not");
 
 /* Of a dispatcher's ring, for failure events: some of them even in the least ring. */
 enum { KEPT_FRACTION = 8 };
@@ -187,16 +191,20 @@ static struct wi_producer *
 map_producer(uint32_t ring_size)
 {
 	size_t scratch = (size_t)ring_size + wi_ring_payload_max(ring_size);
-	size_t size = WI_PRODUCER_PAGE + scratch;
-	unsigned char *mapping = wi_memory_map(size, WI_MAP_WIPED_IN_CHILD);
+	size_t page = wi_memory_page(), size = 2 * page + scratch;
+	unsigned char *mapping = wi_memory_map(size, WI_MAP_LAZY);
 	struct wi_producer *producer;
 
-	static_assert(PRODUCER_OFFSET + sizeof *producer <= WI_PRODUCER_PAGE, "the producer fits its page");
+	static_assert(sizeof *producer - WIPED <= 4096, "the producer fits its pages");
 	if (!mapping)
 		return NULL;
-	producer = (struct wi_producer *)(mapping + PRODUCER_OFFSET);
+	if (!wi_memory_wipe_in_child(mapping, page)) {
+		wi_memory_unmap(mapping, size);
+		return NULL;
+	}
+	producer = (struct wi_producer *)(mapping + page - WIPED);
 	producer->mapping_size = size;
-	producer->scratch = mapping + WI_PRODUCER_PAGE;
+	producer->scratch = mapping + 2 * page;
 	producer->scratch_size = scratch;
 	return producer;
 }
@@ -205,7 +213,7 @@ static void
 unmap_producer(struct wi_producer *producer)
 {
 	if (producer)
-		wi_memory_unmap((unsigned char *)producer - PRODUCER_OFFSET, producer->mapping_size);
+		wi_memory_unmap((unsigned char *)producer + WIPED - wi_memory_page(), producer->mapping_size);
 }
 
 static struct wi_lane *
@@ -283,8 +291,8 @@ init_producer(struct wi_producer *producer, struct wi_lanes *lanes, struct wi_la
 			.clock = clock_of(lanes),
 			.parked = &lanes->wake->parked,
 			.size_max = wi_ring_payload_max(lane->ring->size),
+			.alive = WI_PRODUCER_MAGIC,
 		},
-		.magic = WI_PRODUCER_MAGIC,
 		.lanes = lanes,
 		.lane = lane,
 		.wake = lanes->wake,

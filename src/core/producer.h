@@ -7,9 +7,9 @@
  * lane is used again once every pool is through with it: positions and sequences go on, so
  * nobody has to be told. A ring of another size takes the old one's place at the same position.
  *
- * The producer's side is a private page (weir_producer in <weir/inline.h> is its front)
- * that reads as zeros in a forked child. A producer that is still open when the bus
- * closes keeps its page, with the gate shut, until it is closed.
+ * The producer's side is private: weir_producer in <weir/inline.h>, the front of which lies in a
+ * page that reads as zeros in a forked child, and what is here. A producer that is still open when the bus
+ * closes keeps its pages, with the gate shut, until it is closed.
  *
  * The gate (edge E5, a Dekker pair with the heavy fence on the closer's side):
  *
@@ -36,7 +36,7 @@
 #include "core/wake.h"
 
 #define WI_PRODUCER_MAGIC 0x7765697270726f64ull
-enum { WI_PRODUCER_PAGE = 4096, WI_PRODUCER_INTERNAL_MAX = 1024 };
+enum { WI_PRODUCER_INTERNAL_MAX = 1024 };
 
 /* Why a limit is used up. */
 enum {
@@ -55,8 +55,7 @@ struct wi_lanes;
 
 struct wi_producer {
 	struct weir_producer hot;
-	WI_ALIGNED uint64_t magic;
-	struct wi_lanes *lanes;         /* NULL once the bus is gone */
+	WI_ALIGNED struct wi_lanes *lanes;      /* NULL once the bus is gone */
 	struct wi_lane *lane;
 	struct wi_ring *orphan_ring;    /* once the bus is gone */
 	struct wi_wake *wake;
@@ -172,7 +171,7 @@ WI_COLD bool wi_producer_skip(struct wi_producer *producer, uint64_t end);
 static inline bool
 wi_producer_in_child(const struct wi_producer *producer)
 {
-	return producer->magic != WI_PRODUCER_MAGIC;
+	return wi_load_relaxed(&producer->hot.alive) != WI_PRODUCER_MAGIC;
 }
 
 /* A call is under way: on another thread, or interrupted on this one. */

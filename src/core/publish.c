@@ -148,6 +148,10 @@ refresh(struct wi_producer *producer, uint64_t end)
 
 	if (!producer->slow)
 		wi_store_relaxed(&producer->hot.limit, limit);
+	/* A signal handler may have forked in this call: the child's limit stays 0. */
+	wi_fence_local();
+	if (WI_UNLIKELY(wi_producer_in_child(producer)))
+		wi_store_relaxed(&producer->hot.limit, 0u);
 	producer->room = limit;
 	return limit;
 }
@@ -312,7 +316,7 @@ weir_publish_slow_(weir_producer *producer, weir_topic topic, const void *data, 
 static bool
 enter(struct wi_producer *producer)
 {
-	if (!producer || !tail_of(producer) || wi_load_relaxed(&tail_of(producer)->open.state))
+	if (!producer || wi_load_relaxed(&tail_of(producer)->open.state))
 		return false;
 	wi_store_relaxed(&tail_of(producer)->open.state, (uint64_t)WEIR_INSIDE_);
 	wi_fence_local();

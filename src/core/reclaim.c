@@ -167,9 +167,12 @@ take_retired(struct wi_reclaimer *reclaimer)
 static void
 release(struct wi_reclaimer *reclaimer, struct wi_subscription *subscription)
 {
-	if (subscription->released) {
+	void (*released)(void *context) = subscription->released;
+
+	subscription->released = NULL;          /* once, also if it ends this thread */
+	if (released) {
 		wi_context_enter();
-		subscription->released(subscription->context);
+		released(subscription->context);
 		wi_context_leave();
 	}
 	pthread_mutex_lock(reclaimer->control);         /* who sums looks at stages */

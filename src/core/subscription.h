@@ -56,6 +56,8 @@ struct wi_tally {
 	struct wi_tally *owed_next;
 	uint64_t boundary;                 /* where the dispatcher was when the handler began to leave */
 	uint32_t owed;                     /* a batch_end is owed: it may still run (E7) */
+	bool trial;                        /* what is being called is a trial, that has not failed yet */
+	bool ending;                       /* batch_end is being called */
 	uint64_t ok_before;                /* this batch: did the handler succeed in it? */
 	WI_ALIGNED uint64_t failure_count[WI_FAILURE_CODE_COUNT];
 	int32_t failure_code[WI_FAILURE_CODE_COUNT];

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/cpus.h"
+#include "base/thread.h"
 #include "core/bus.h"
 #include "core/context.h"
 #include "core/drain.h"
@@ -98,6 +99,8 @@ weir_bus_open_(uint32_t abi, const weir_bus_options *given, const weir_pool_opti
 {
 	weir_bus_options options;
 	weir_pool_options pool;
+	weir_status status;
+	int shield;
 
 	if (wi_bus_parent_had_one())
 		return WEIR_EFORKED;
@@ -107,7 +110,10 @@ weir_bus_open_(uint32_t abi, const weir_bus_options *given, const weir_pool_opti
 	    (pool.order == WEIR_ORDER_KEY && pool.dispatcher_count != WEIR_MANUAL &&
 	     pool.dispatcher_count > WI_CURSOR_COUNT_MAX))
 		return WEIR_EINVAL;
-	return wi_bus_open(&options, &pool, ret_bus);
+	shield = wi_thread_shield();
+	status = wi_bus_open(&options, &pool, ret_bus);
+	wi_thread_unshield(shield);
+	return status;
 }
 
 weir_status
@@ -115,6 +121,7 @@ weir_bus_close(weir_bus *bus, uint64_t timeout_ns, weir_close_report *ret_report
 {
 	weir_close_report report = WEIR_CLOSE_REPORT_INIT;
 	weir_status status;
+	int shield;
 
 	if (!bus || (ret_report && ret_report->size < sizeof ret_report->size))
 		return WEIR_EINVAL;
@@ -122,7 +129,9 @@ weir_bus_close(weir_bus *bus, uint64_t timeout_ns, weir_close_report *ret_report
 		return WEIR_EFORKED;
 	if (wi_context_inside())
 		return WEIR_EDEADLK;
+	shield = wi_thread_shield();
 	status = wi_bus_close(bus, wi_clock_deadline(timeout_ns), &report);
+	wi_thread_unshield(shield);
 	if (ret_report)
 		wi_options_give(ret_report, &report, sizeof report);
 	return status;
@@ -163,6 +172,7 @@ weir_pool_open(weir_bus *bus, const weir_pool_options *given, weir_pool **ret_po
 	weir_pool_options options;
 	struct wi_pool *pool;
 	weir_status status;
+	int shield;
 
 	if (!bus || !ret_pool || !wi_options_take(&options, sizeof options, given) ||
 	    !pool_options_allowed(&options))
@@ -171,7 +181,9 @@ weir_pool_open(weir_bus *bus, const weir_pool_options *given, weir_pool **ret_po
 		return WEIR_EFORKED;
 	if (wi_context_inside())
 		return WEIR_EDEADLK;
+	shield = wi_thread_shield();
 	status = wi_bus_pool_open(bus, &options, &pool);
+	wi_thread_unshield(shield);
 	if (status == WEIR_OK)
 		*ret_pool = (weir_pool *)pool;
 	return status;
@@ -183,6 +195,7 @@ weir_pool_close(weir_pool *handle, uint64_t timeout_ns, weir_close_report *ret_r
 	struct wi_pool *pool = (struct wi_pool *)handle;
 	weir_close_report report = WEIR_CLOSE_REPORT_INIT;
 	weir_status status;
+	int shield;
 
 	if (!pool || (ret_report && ret_report->size < sizeof ret_report->size))
 		return WEIR_EINVAL;
@@ -190,7 +203,9 @@ weir_pool_close(weir_pool *handle, uint64_t timeout_ns, weir_close_report *ret_r
 		return WEIR_EFORKED;
 	if (wi_context_inside())
 		return WEIR_EDEADLK;
+	shield = wi_thread_shield();
 	status = wi_bus_pool_close(pool->bus, pool, wi_clock_deadline(timeout_ns), &report);
+	wi_thread_unshield(shield);
 	if (ret_report && status != WEIR_EINVAL)
 		wi_options_give(ret_report, &report, sizeof report);
 	return status;
@@ -547,7 +562,7 @@ weir_thread_get_producer(weir_bus *bus, weir_producer **ret_producer)
 uint32_t
 weir_producer_payload_size_max(const weir_producer *producer)
 {
-	return producer ? producer->size_max : 0;
+	return producer && !wi_producer_in_child((const struct wi_producer *)producer) ? producer->size_max : 0;
 }
 
 weir_status

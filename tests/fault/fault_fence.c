@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fault_fence.c - a sandbox refuses membarrier: from the beginning, or while the bus runs.
+ * fault_fence.c - a sandbox refuses membarrier, or futexes: from the beginning, or while the bus runs.
  *
  * The heavy fence is what parking, closing, disabling and unsubscribing rely on. Without it,
  * events still arrive in time, unsubscribe_wait still means what it says, a disabled bus takes
  * nothing, and close loses nothing. Each case runs in a child of its own, since a filter cannot be
- * taken off.
+ * taken off. Of futexes only the calls that weir makes are refused: glibc ends a process that
+ * is refused its own.
  */
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/futex.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <stddef.h>
@@ -18,6 +20,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "support.h"
@@ -45,6 +48,29 @@ refuse_membarrier(unsigned error)
 	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) != 0)
 		_exit(NO_FILTERS);
 	CHECK(syscall(SYS_membarrier, 0, 0, 0) == -1, "membarrier still works");
+}
+
+/* FUTEX_WAIT_BITSET and FUTEX_WAKE_BITSET, both private, answer `error` from now on, in all threads. */
+static void
+refuse_futex(unsigned error)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_futex, 0, 4),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FUTEX_WAKE_BITSET | FUTEX_PRIVATE_FLAG, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof filter / sizeof *filter, filter };
+	uint32_t word = 0;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) != 0)
+		_exit(NO_FILTERS);
+	CHECK(syscall(SYS_futex, &word, FUTEX_WAKE_BITSET | FUTEX_PRIVATE_FLAG, 1, NULL, NULL, 1) == -1,
+	      "futex still works");
 }
 
 /* -- load ------------------------------------------------------------------- */
@@ -142,7 +168,7 @@ toggle(void)
 }
 
 static void
-run_for(uint64_t duration, unsigned refuse_amid)
+run_for(uint64_t duration, unsigned refuse_amid, void (*refuse)(unsigned error))
 {
 	uint64_t end = now_ns() + duration, amid = now_ns() + duration / 4;
 
@@ -151,7 +177,7 @@ run_for(uint64_t duration, unsigned refuse_amid)
 		toggle();
 		sleep_ns(MILLISECOND);
 		if (refuse_amid && now_ns() > amid) {
-			refuse_membarrier(refuse_amid);
+			refuse(refuse_amid);
 			refuse_amid = 0;
 		}
 	}
@@ -164,6 +190,7 @@ struct fault_case {
 	unsigned refuse_at_first, refuse_amid;
 	weir_wait wait;
 	uint32_t dispatchers;
+	void (*refuse)(unsigned error);
 };
 
 static void
@@ -180,6 +207,22 @@ open_bus(const struct fault_case *one)
 	CHECK_OK(weir_subscribe(bus, ">", handle, NULL, NULL, &subscription));
 }
 
+/* Where nobody can wait for a word, the threads of an idle bus still sleep. */
+static void
+check_idle(void)
+{
+	struct timespec before, after, used;
+	uint64_t ns;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+	sleep_ns(100 * MILLISECOND);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+	used.tv_sec = after.tv_sec - before.tv_sec;
+	used.tv_nsec = after.tv_nsec - before.tv_nsec;
+	ns = (uint64_t)used.tv_sec * SECOND + (uint64_t)used.tv_nsec;
+	CHECK(ns < 30 * MILLISECOND, "100 ms of nothing take %.1f ms of processors", (double)ns / 1e6);
+}
+
 static void
 run_child(const struct fault_case *one, uint64_t duration)
 {
@@ -188,18 +231,20 @@ run_child(const struct fault_case *one, uint64_t duration)
 	uint64_t away;
 
 	if (one->refuse_at_first)
-		refuse_membarrier(one->refuse_at_first);
+		one->refuse(one->refuse_at_first);
 	open_bus(one);
 	canary_begin();
 	for (uintptr_t i = 0; i < PUBLISHERS; i++)
 		CHECK(pthread_create(&thread[i], NULL, run_publisher, (void *)i) == 0, "no thread");
-	run_for(duration, one->refuse_amid);
+	run_for(duration, one->refuse_amid, one->refuse);
 	set(&stop, 1);
 	for (int i = 0; i < PUBLISHERS; i++)
 		pthread_join(thread[i], NULL);
 	CHECK_OK(weir_bus_flush(bus, WEIR_FOREVER));
 	away = canary_end();
 	books_check(bus);
+	if (one->refuse == refuse_futex && one->wait != WEIR_WAIT_POLL)
+		check_idle();
 	CHECK_OK(weir_bus_get_counts(bus, NULL, &counts, NULL, NULL));
 	CHECK(counts.committed + counts.discarded == accepted && handled == counts.committed,
 	      "accepted %llu, committed %llu, discarded %llu, handled %llu", (ull)accepted,
@@ -238,12 +283,19 @@ int
 main(void)
 {
 	static const struct fault_case all[] = {
-		{ "refused at first, park", ENOSYS, 0, WEIR_WAIT_PARK, 1 },
-		{ "refused at first, adaptive, 2 dispatchers", EPERM, 0, WEIR_WAIT_ADAPTIVE, 2 },
-		{ "refused amid, park", 0, ENOSYS, WEIR_WAIT_PARK, 1 },
-		{ "refused amid, park, 2 dispatchers", 0, EPERM, WEIR_WAIT_PARK, 2 },
-		{ "refused amid, adaptive, 2 dispatchers", 0, ENOSYS, WEIR_WAIT_ADAPTIVE, 2 },
-		{ "refused amid, spin", 0, ENOSYS, WEIR_WAIT_SPIN, 1 },
+		{ "refused at first, park", ENOSYS, 0, WEIR_WAIT_PARK, 1, refuse_membarrier },
+		{ "refused at first, adaptive, 2 dispatchers", EPERM, 0, WEIR_WAIT_ADAPTIVE, 2,
+		  refuse_membarrier },
+		{ "refused amid, park", 0, ENOSYS, WEIR_WAIT_PARK, 1, refuse_membarrier },
+		{ "refused amid, park, 2 dispatchers", 0, EPERM, WEIR_WAIT_PARK, 2, refuse_membarrier },
+		{ "refused amid, adaptive, 2 dispatchers", 0, ENOSYS, WEIR_WAIT_ADAPTIVE, 2,
+		  refuse_membarrier },
+		{ "refused amid, spin", 0, ENOSYS, WEIR_WAIT_SPIN, 1, refuse_membarrier },
+		{ "futex refused at first, park", EPERM, 0, WEIR_WAIT_PARK, 1, refuse_futex },
+		{ "futex refused at first, adaptive, 2 dispatchers", ENOSYS, 0, WEIR_WAIT_ADAPTIVE, 2,
+		  refuse_futex },
+		/* Who sleeps when it begins is woken by nobody, so not with PARK. */
+		{ "futex refused amid, poll", 0, EPERM, WEIR_WAIT_POLL, 2, refuse_futex },
 	};
 	size_t count = sizeof all / sizeof *all;
 

@@ -7,6 +7,7 @@
  * outputs are untouched, nothing is different from before, and the bus works. Then what never
  * allocates must succeed while nothing can be had at all.
  */
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -104,6 +105,7 @@ struct call {
 	weir_status (*run)(unsigned attempt);
 	void (*undo)(unsigned attempt);
 	uint32_t may_leave_topics;
+	unsigned may_keep_mappings;     /* for all attempts together */
 };
 
 /* Did the failure that was ordered come to pass? Orders none from now on. */
@@ -154,13 +156,18 @@ fail_one(const struct call *call, uint64_t number, bool forever)
 static void
 fail_each(const struct call *call)
 {
+	struct holdings before;
 	uint64_t requests = 0;
 
 	support_phase(call->name);
+	/* Once as it should be, so that what is made once and kept is there. */
+	CHECK(!fail_one(call, 1000, false), "this many requests?");
+	before = holdings_take();
 	while (fail_one(call, requests + 1, false))
 		requests++;
 	for (uint64_t number = 1; number <= requests; number++)
 		fail_one(call, number, true);
+	holdings_check(before, call->may_keep_mappings);
 	printf("%s: %llu requests\n", call->name, (ull)requests);
 	CHECK(requests, "%s asks for nothing: this loop tests nothing", call->name);
 }
@@ -287,20 +294,128 @@ unsubscribe(unsigned attempt)
 	CHECK(get(&guests_released) == before + 1, "released");
 }
 
+static weir_pool *opened_pool, *front;
+
+static weir_status
+open_pool_after(weir_pool *const *after, uint32_t dispatchers, weir_order order)
+{
+	weir_pool_options options = WEIR_POOL_OPTIONS_INIT;
+	weir_status status;
+
+	options.dispatcher_count = dispatchers;
+	options.order = order;
+	options.after = after;
+	options.after_count = after != NULL;
+	opened_pool = NULL;
+	status = weir_pool_open(bus, &options, &opened_pool);
+	CHECK((status == WEIR_OK) == (opened_pool != NULL), "output");
+	return status;
+}
+
+static weir_status
+open_pool(unsigned attempt)
+{
+	return open_pool_after(NULL, 1 + attempt % 3, WEIR_ORDER_PRODUCER);
+}
+
+static weir_status
+open_pool_by_key(unsigned attempt)
+{
+	return open_pool_after(NULL, 1 + attempt % 3, WEIR_ORDER_KEY);
+}
+
+static weir_status
+open_pool_behind(unsigned attempt)
+{
+	(void)attempt;
+	front = weir_bus_default_pool(bus);
+	return open_pool_after(&front, 2, WEIR_ORDER_PRODUCER);
+}
+
+/* It works; and it closes, with a subscription of its own, while nothing can be had. */
+static void
+close_pool(unsigned attempt)
+{
+	weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+	uint64_t before = get(&guests_released), count = handled;
+
+	(void)attempt;
+	options.pool = opened_pool;
+	options.released = note_release;
+	CHECK_OK(weir_subscribe(bus, "memory.>", handle, NULL, &options, &subscribed));
+	CHECK_OK(weir_publish(producer, topic, "event", 5));
+	wi_memory_fail_at(1, true);
+	CHECK_OK(weir_pool_flush(opened_pool, WEIR_FOREVER));
+	CHECK_OK(weir_pool_close(opened_pool, WEIR_FOREVER, NULL));
+	wi_memory_fail_at(0, false);
+	CHECK(get(&guests_released) == before + 1, "released");
+	CHECK_OK(weir_bus_flush(bus, WEIR_FOREVER));
+	CHECK(handled == count + 2, "handled %llu times", (ull)(handled - count));
+	published += 2;
+}
+
 static void
 test_calls(void)
 {
 	static const struct call call[] = {
-		{ "producer_open", open_producer, close_producer },
-		{ "topic_open", open_topic, use_topic },
-		{ "subscribe, wildcard", subscribe_wildly, unsubscribe },
-		{ "subscribe, exact", subscribe_exactly, unsubscribe, 1 },
+		{ "producer_open", open_producer, close_producer, 0, 8 },
+		{ "topic_open", open_topic, use_topic, 0, 8 },
+		{ "subscribe, wildcard", subscribe_wildly, unsubscribe, 0, 8 },
+		{ "subscribe, exact", subscribe_exactly, unsubscribe, 1, 8 },
+		{ "pool_open", open_pool, close_pool, 0, 16 },
+		{ "pool_open, by key", open_pool_by_key, close_pool, 0, 16 },
+		{ "pool_open, behind", open_pool_behind, close_pool, 0, 16 },
 	};
 
 	open_bus();
 	for (size_t i = 0; i < sizeof call / sizeof *call; i++)
 		fail_each(&call[i]);
 	close_bus();
+}
+
+/* -- a thread's own producer ------------------------------------------------ */
+
+static weir_status own_status;
+
+static void *
+run_own(void *argument)
+{
+	weir_producer *own = NULL;
+
+	(void)argument;
+	own_status = weir_thread_get_producer(bus, &own);
+	CHECK((own_status == WEIR_OK) == (own != NULL), "output");
+	if (own)
+		CHECK_OK(weir_publish(own, topic, "event", 5));
+	return NULL;
+}
+
+/* With a bus of its own for each request: a ring that was made once is used again. */
+static void
+test_own_producer(void)
+{
+	struct holdings before = holdings_take();
+	unsigned refused = 0;
+
+	support_phase("a thread's own producer");
+	for (uint64_t number = 1; number <= 20; number++) {
+		pthread_t thread;
+
+		open_bus();
+		wi_memory_fail_at((number + 1) / 2, number % 2);
+		CHECK(pthread_create(&thread, NULL, run_own, NULL) == 0, "no thread");
+		pthread_join(thread, NULL);
+		wi_memory_fail_at(0, false);
+		CHECK(own_status == WEIR_OK || own_status == WEIR_ENOMEM, "%s",
+		      weir_status_text(own_status));
+		published += own_status == WEIR_OK;
+		refused += own_status != WEIR_OK;
+		check_works();
+		close_bus();
+	}
+	CHECK(refused >= 6 && refused < 20, "refused %u", refused);
+	holdings_check(before, 16);
+	printf("a thread's own producer: %u refused\n", refused);
 }
 
 /* Topics stay when a later one fails, so only names and numbers are compared here. */
@@ -440,6 +555,39 @@ test_nothing_left(void)
 	wi_memory_fail_at(0, false);
 }
 
+/* -- without a thread ------------------------------------------------------- */
+
+static int
+end_thread(const weir_event *event, const weir_delivery *delivery, void *context)
+{
+	(void)event, (void)delivery, (void)context;
+	pthread_exit(NULL);
+}
+
+/* A handler that ends its thread: there is no successor, so the thread puts its end off. */
+static void
+test_no_successor(void)
+{
+	weir_subscription_counts counts = WEIR_SUBSCRIPTION_COUNTS_INIT;
+	struct holdings before = holdings_take();
+	weir_subscription ending;
+
+	support_phase("no successor");
+	open_bus();
+	CHECK_OK(weir_subscribe(bus, "memory.>", end_thread, NULL, NULL, &ending));
+	for (int round = 0; round < 20; round++) {
+		wi_memory_fail_at(1, round % 4 != 3);
+		check_works();
+		wi_memory_fail_at(0, false);
+		check_works();
+	}
+	CHECK_OK(weir_subscription_get_counts(bus, ending, &counts));
+	CHECK(counts.failed == published && counts.failure_code[0] == WEIR_CODE_UNWOUND,
+	      "failed %llu of %llu", (ull)counts.failed, (ull)published);
+	close_bus();
+	holdings_check(before, 16);
+}
+
 int
 main(void)
 {
@@ -447,7 +595,9 @@ main(void)
 	test_open(1, "", WEIR_FENCE_AUTO);
 	test_open(3, NULL, WEIR_FENCE_PUBLISHER);
 	test_calls();
+	test_own_producer();
 	test_many_topics();
 	test_nothing_left();
+	test_no_successor();
 	return 0;
 }

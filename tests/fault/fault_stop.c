@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fault_stop.c - the process is stopped and continued under load, whatever its threads are doing.
+ * fault_stop.c - the process is stopped and continued under load, whatever its threads are doing; and
+ * its threads are moved to other processors, and all to one, while they run.
  *
- * No clock may be taken for progress: nothing is lost, nobody counts as stuck or woken late, and
- * what sleeps by time wakes up.
+ * No clock may be taken for progress, and no processor for one's own: nothing is lost, nobody counts
+ * as stuck or woken late, and what sleeps by time wakes up.
  */
+#include <dirent.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -99,6 +103,62 @@ run_child(weir_wait wait, uint64_t duration)
 	return 0;
 }
 
+/* All threads of the process may use one processor only, or any; one that ends meanwhile does not matter. */
+static void
+move_threads(pid_t process, const cpu_set_t *to)
+{
+	char path[64];
+	struct dirent *entry;
+	DIR *tasks;
+
+	snprintf(path, sizeof path, "/proc/%ld/task", (long)process);
+	tasks = opendir(path);
+	while (tasks && (entry = readdir(tasks)))
+		if (atoi(entry->d_name) > 0)
+			sched_setaffinity(atoi(entry->d_name), sizeof *to, to);
+	if (tasks)
+		closedir(tasks);
+}
+
+/* The n-th of the processors in `all`, or all of them. */
+static cpu_set_t
+pick_processors(const cpu_set_t *all, uint32_t n)
+{
+	cpu_set_t picked;
+
+	CPU_ZERO(&picked);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, all) && n-- == 0) {
+			CPU_SET(cpu, &picked);
+			return picked;
+		}
+	return *all;
+}
+
+static void
+run_moved(weir_wait wait)
+{
+	struct chance chance = chance_begin(100 + (uint64_t)wait);
+	int status, moves = 0;
+	cpu_set_t all, some;
+	pid_t child, ended;
+
+	CHECK(sched_getaffinity(0, sizeof all, &all) == 0, "affinity");
+	child = fork();
+	CHECK(child >= 0, "fork");
+	if (child == 0)
+		_exit(run_child(wait, support_duration_ns()));
+	while ((ended = waitpid(child, &status, WNOHANG)) == 0) {
+		some = pick_processors(&all, chance_below(&chance, (uint32_t)CPU_COUNT(&all) + 1));
+		move_threads(child, &some);
+		moves++;
+		sleep_ns(chance_below(&chance, 10000) * MICROSECOND);
+	}
+	CHECK(ended == child && WIFEXITED(status) && WEXITSTATUS(status) == 0,
+	      "the child's status is %#x", (unsigned)status);
+	printf("moved %d times\n", moves);
+}
+
 static void
 run(weir_wait wait)
 {
@@ -132,5 +192,7 @@ main(void)
 	support_begin("fault_stop");
 	run(WEIR_WAIT_PARK);
 	run(WEIR_WAIT_ADAPTIVE);
+	run_moved(WEIR_WAIT_ADAPTIVE);
+	run_moved(WEIR_WAIT_PARK);
 	return 0;
 }

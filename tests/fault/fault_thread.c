@@ -172,6 +172,73 @@ test_survivors(void)
 	holdings_check(before, 8);
 }
 
+/* -- threads that are cancelled while they wait -------------------------------- */
+
+static uint64_t let_go, returned;
+
+static int
+be_slow(const weir_event *event, const weir_delivery *delivery, void *context)
+{
+	(void)event, (void)delivery, (void)context;
+	wait_for(&let_go, 1, "being let go");
+	return 0;
+}
+
+enum wait { FLUSH, POOL_CLOSE, BUS_CLOSE, UNSUBSCRIBE, WAITS };
+
+struct waiting { enum wait what; weir_pool *pool; weir_subscription slow; };
+
+static void *
+run_waiting(void *argument)
+{
+	const struct waiting *waiting = argument;
+
+	set(&ready, 1);
+	switch (waiting->what) {
+	case FLUSH: CHECK_OK(weir_bus_flush(bus, WEIR_FOREVER)); break;
+	case POOL_CLOSE: CHECK_OK(weir_pool_close(waiting->pool, WEIR_FOREVER, NULL)); break;
+	case BUS_CLOSE: CHECK_OK(weir_bus_close(bus, WEIR_FOREVER, NULL)); break;
+	default: CHECK_OK(weir_unsubscribe_wait(bus, waiting->slow, WEIR_FOREVER));
+	}
+	set(&returned, 1);
+	for (;;)
+		sleep(1);
+	return NULL;
+}
+
+/* The call goes to its end; then the thread is cancelled where it sleeps itself. */
+static void
+test_cancelled_waits(enum wait what)
+{
+	weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+	struct waiting waiting = { .what = what };
+	weir_producer *producer;
+	pthread_t thread;
+
+	support_phase("threads are cancelled while they wait");
+	open_bus();
+	let_go = returned = ready = 0;
+	CHECK_OK(weir_pool_open(bus, NULL, &waiting.pool));
+	options.pool = waiting.pool;
+	CHECK_OK(weir_subscribe(bus, "thread.>", be_slow, NULL, &options, &waiting.slow));
+	CHECK_OK(weir_thread_get_producer(bus, &producer));
+	CHECK_OK(weir_publish(producer, topic, "x", 1));
+	CHECK(pthread_create(&thread, NULL, run_waiting, &waiting) == 0, "no thread");
+	wait_for(&ready, 1, "the thread");
+	sleep_ns(5 * MILLISECOND);      /* until it sleeps */
+	pthread_cancel(thread);
+	sleep_ns(5 * MILLISECOND);
+	CHECK(get(&returned) == 0, "it did not wait");
+	set(&let_go, 1);
+	pthread_join(thread, NULL);
+	CHECK(returned == 1, "cancelled in the call");
+	if (what == BUS_CLOSE)
+		return;
+	CHECK_OK(weir_bus_flush(bus, 10 * SECOND));
+	books_check(bus);
+	CHECK_OK(weir_bus_close(bus, 10 * SECOND, NULL));
+}
+
 /* -- one thread, many buses ------------------------------------------------- */
 
 /* Its own producers of buses that are gone must not pile up: nobody can close them by hand. */
@@ -231,6 +298,62 @@ run_child(bool in_handler)
 	return WEXITSTATUS(status);
 }
 
+/* -- publishes when all is over --------------------------------------------- */
+
+/* In the child only. */
+static weir_producer *late_producer;
+static uint64_t late_publishes;
+
+static void
+publish_late(void)
+{
+	weir_producer_counts counts = WEIR_PRODUCER_COUNTS_INIT;
+	weir_producer *own;
+
+	if (!late_producer)
+		return;
+	for (int i = 0; i < 20000; i++) {
+		weir_status status = weir_publish(late_producer, topic, "x", 1);
+
+		CHECK(status == WEIR_OK || status == WEIR_EFULL, "%s", weir_status_text(status));
+		late_publishes += status == WEIR_OK;
+	}
+	CHECK_OK(weir_publish_wait(late_producer, topic, NULL, "x", 1, 5 * SECOND));
+	CHECK_OK(weir_thread_get_producer(bus, &own));
+	CHECK_OK(weir_bus_flush(bus, 5 * SECOND));
+	CHECK_OK(weir_producer_get_counts(late_producer, &counts));
+	CHECK(counts.committed == ++late_publishes, "committed %llu", (ull)counts.committed);
+	books_check(bus);
+}
+
+/* Runs behind what atexit() was given. */
+__attribute__((destructor)) static void
+publish_last(void)
+{
+	publish_late();
+}
+
+/* Nobody closes the bus: its threads are there until the process is gone. */
+static void
+test_late(void)
+{
+	int status = 0;
+	pid_t child;
+
+	support_phase("publishes at the process's end");
+	child = fork();
+	CHECK(child >= 0, "fork");
+	if (child == 0) {
+		alarm(20);
+		open_bus();
+		CHECK_OK(weir_producer_open(bus, NULL, &late_producer));
+		CHECK(atexit(publish_late) == 0, "atexit");
+		exit(42);
+	}
+	CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 42,
+	      "status %#x", (unsigned)status);
+}
+
 static void
 test_exits(void)
 {
@@ -247,10 +370,14 @@ main(void)
 {
 	support_begin("fault_thread");
 	/* Before there is a bus: a child with a bus of its own must be able to have one. */
-	if (!SANITIZED)
+	if (!SANITIZED) {
 		test_exits();
+		test_late();
+	}
 	test_ends();
 	test_survivors();
 	test_many_buses();
+	for (int what = 0; what < WAITS; what++)
+		test_cancelled_waits((enum wait)what);
 	return 0;
 }

@@ -27,7 +27,9 @@ main(void)
 #else
 
 #include <dirent.h>
+#include <link.h>
 #include <signal.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
@@ -83,6 +85,30 @@ kind_of(const unsigned char *code)
 	return code[0] == 0x0f && code[1] == 0x05 ? SYSTEM_CALL : PLAIN;
 }
 
+/*
+ * The kernel's code that reads the clock for the process. It begins anew whenever the kernel has moved
+ * the clock meanwhile, which a trap for each instruction makes likely: not counted.
+ */
+static struct {
+	greg_t begin, end;
+} vdso;
+
+static void
+find_vdso(void)
+{
+	const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)getauxval(AT_SYSINFO_EHDR);
+	const ElfW(Phdr) *segment;
+
+	if (!header)
+		return;
+	segment = (const ElfW(Phdr) *)((const char *)header + header->e_phoff);
+	for (int i = 0; i < header->e_phnum; i++)
+		if (segment[i].p_type == PT_LOAD && segment[i].p_flags & PF_X) {
+			vdso.begin = (greg_t)header;
+			vdso.end = vdso.begin + (greg_t)segment[i].p_memsz;
+		}
+}
+
 /* One publish. Written by the handler of SIGTRAP, which runs on the publishing thread. */
 static struct {
 	greg_t entry, stack;            /* stack: at the entry; 0: not yet there */
@@ -107,7 +133,7 @@ on_trap(int signal, siginfo_t *info, void *context)
 		return;
 	}
 	kind = kind_of((const unsigned char *)registers[REG_RIP]);
-	one.instructions++;
+	one.instructions += registers[REG_RIP] < vdso.begin || registers[REG_RIP] >= vdso.end;
 	one.calls += kind == CALL;
 	one.locked += kind == LOCKED;
 	one.system_calls += kind == SYSTEM_CALL;
@@ -159,6 +185,7 @@ open_producer(const struct trial *trial, weir_topic *ret_topic)
 	weir_producer *producer;
 	weir_bus *bus;
 
+	find_vdso();
 	pool.wait = trial->wait;
 	options.ring_size = trial->ring_size;
 	require(weir_bus_open(&options, &pool, &bus), "weir_bus_open");
