@@ -56,6 +56,78 @@ shows() { grep -qE -- "$1" "$dir/out"; }
 silent() { [ ! -s "$dir/err" ]; }
 no_output() { [ ! -s "$dir/out" ]; }
 
+# -- begun now and looked at below ---------------------------------------------
+
+# later NAME COMMAND...: begin what mostly waits; reap NAME: leaves its output and exit status as
+# run does.
+later()
+{
+	name=$1
+	shift
+	"$@" >"$dir/$name.out" 2>"$dir/$name.err" </dev/null &
+	eval "pid_$name=\$!"
+}
+
+reap()
+{
+	eval "wait \$pid_$1"
+	code=$?
+	mv "$dir/$1.out" "$dir/out"
+	mv "$dir/$1.err" "$dir/err"
+}
+
+# signal NAME SIGNAL: when an event has been handled, which a print handler shows.
+signal()
+{
+	tries=600
+	while [ ! -s "$dir/$1.out" ] && [ $((tries -= 1)) -gt 0 ]; do
+		sleep 0.1
+	done
+	eval "kill -s $2 \$pid_$1"
+}
+
+# What a print handler wrote is before the report.
+reap_report()
+{
+	reap "$1"
+	tail -n 1 "$dir/out" >"$dir/last"
+	mv "$dir/last" "$dir/out"
+}
+
+# In the background sh lets SIGINT be ignored, which is to be respected.
+run_ignoring()
+{
+	{ echo '{"topic":"a"}'; sleep 2; } >"$dir/ignored.pipe" &
+	"$weir" run --json "$dir/ignored.pipe" &
+	pid=$!
+	sleep 1
+	kill -s INT $pid
+	wait $pid
+}
+
+mkfifo "$dir/reading.pipe" "$dir/ignored.pipe"
+# And here it is not ignored.
+for signal in INT TERM; do
+	later publishing_$signal env --default-signal=INT "$weir" run --json --repeat 1000 \
+		--on '>=sleep:100us' --on '>=print' "$sample"
+done
+head -n 25 "$sample" >"$dir/few"
+later stuck env --default-signal=INT "$weir" run --json --on '>=print' --on '>=sleep:20s' "$dir/few"
+{ echo '{"topic":"a"}'; sleep 5; } >"$dir/reading.pipe" &
+later reading env --default-signal=INT \
+	timeout --preserve-status -s INT 3 "$weir" run --json "$dir/reading.pipe"
+later ignored run_ignoring
+if command -v script >/dev/null; then
+	for kind in xterm dumb; do
+		later "terminal_$kind" env TERM=$kind \
+			script -qec "'$weir' run --on '>=sleep:200us' '$sample'" /dev/null
+	done
+fi
+
+signal stuck TERM
+signal publishing_INT INT
+signal publishing_TERM TERM
+
 # -- the sample ----------------------------------------------------------------
 
 lines=$(wc -l <"$sample")
@@ -310,18 +382,11 @@ fi
 
 # -- signals -------------------------------------------------------------------
 
-# In the background sh lets SIGINT be ignored, so timeout sends it.
-run_signalled()
-{
-	signal=$1
-	shift
-	timeout --preserve-status -s "$signal" 1 "$weir" run "$@" >"$dir/out" 2>"$dir/err" </dev/null
-	code=$?
-}
+# Those that mostly wait were begun at the top.
 balanced() { [ "$(get subscriptions/0/ok)" = "$(get dispatch/events)" ]; }
 for expected in INT:130 TERM:143; do
 	signal=${expected%:*}
-	run_signalled $signal --json --repeat 1000 --on '>=sleep:100us' "$sample"
+	reap_report "publishing_$signal"
 	check "SIG$signal while publishing: exit status" exits ${expected#*:}
 	check "SIG$signal while publishing: not all was published" [ "$(get dispatch/events)" -lt $((1000 * lines)) ]
 	check "SIG$signal while publishing: some was" [ "$(get dispatch/events)" -gt 0 ]
@@ -329,30 +394,14 @@ for expected in INT:130 TERM:143; do
 	check "SIG$signal while publishing: lost" is lost 0
 done
 
-mkfifo "$dir/pipe"
-{ echo '{"topic":"a"}'; sleep 3; } >"$dir/pipe" &
-run_signalled INT --json "$dir/pipe"
+reap reading
 check "SIGINT while reading: exit status" exits 130
 check "SIGINT while reading: what was read is told" is read/events 1
 check "SIGINT while reading: nothing was published" is dispatch/events 0
-wait
 
-# In the background sh lets SIGINT be ignored; that is to be respected.
-{ echo '{"topic":"a"}'; sleep 2; } >"$dir/pipe" &
-"$weir" run --json "$dir/pipe" >"$dir/out" 2>"$dir/err" </dev/null &
-pid=$!
-sleep 1
-kill -s INT $pid
-wait $pid
-code=$?
+reap ignored
 check "SIGINT that is ignored: exit status" exits 0
 check "SIGINT that is ignored: all was dispatched" is dispatch/events 1
-wait
-
-run_signalled TERM --json --on '>=sleep:20s' "$dir/many"
-check "a handler that does not come back: exit status" exits 143
-check "a handler that does not come back: what is missing is told" [ "$(get in_flight)" -gt 0 ]
-check "a handler that does not come back: lost is not claimed" is lost null
 
 # -- pools -----------------------------------------------------------------------
 
@@ -384,15 +433,20 @@ if command -v script >/dev/null; then
 	code=$?
 	check "terminal without FILE: exit status is 64" exits 64
 	check "terminal without FILE: a short help" shows 'Usage: weir run'
-	TERM=xterm script -qec "'$weir' run --on '>=sleep:200us' '$sample'" /dev/null \
-		>"$dir/out" 2>"$dir/err" </dev/null
+	reap terminal_xterm
 	check "terminal: progress is drawn" shows 'dispatching [0-9,]* of 3,294 events'
 	check "terminal: and taken away" shows "$(printf '\r\033\\[K')"
-	TERM=dumb script -qec "'$weir' run --on '>=sleep:200us' '$sample'" /dev/null \
-		>"$dir/out" 2>"$dir/err" </dev/null
+	reap terminal_dumb
 	check "dumb terminal: no progress" sh -c "! grep -q dispatching '$dir/out'"
 else
 	skip "terminal" "there is no script(1)"
 fi
+
+# -- a handler that does not come back -----------------------------------------
+
+reap_report stuck
+check "a handler that does not come back: exit status" exits 143
+check "a handler that does not come back: what is missing is told" [ "$(get in_flight)" -gt 0 ]
+check "a handler that does not come back: lost is not claimed" is lost null
 
 echo "1..$count"
