@@ -416,7 +416,34 @@ check "pools: behind two others" is subscriptions/1/due "$(grep -c '"file.after'
 check "pools: failures stay there" is subscriptions/1/failed $(($(grep -c '"file.after' "$sample") / 2))
 check "pools: one that polls" is subscriptions/2/ok "$lines"
 check "pools: the default one" is subscriptions/3/pool default
-for bad in x:after=y default : x:order=other x:order=key,dispatchers=17 x:foo=1 x:wait=z x:dispatchers=0 x:after=; do
+
+run --json --pool keys:order=key,dispatchers=3 --producers 2 --repeat 3 --on '>=print@keys' "$sample"
+sed '$d' "$dir/out" | "$json_get" key sequence >"$dir/sequences"
+keys_in_order() { awk '$2 <= last[$1] { exit 1 } { last[$1] = $2 }' "$dir/sequences"; }
+check "order=key: all arrive" [ "$(wc -l <"$dir/sequences")" -eq $((3 * lines)) ]
+check "order=key: each key's in order" keys_in_order
+tail -n 1 "$dir/out" >"$dir/report"
+mv "$dir/report" "$dir/out"
+check "order=key: lost" is lost 0
+check "pools: their names" is pools/1/pool keys
+check "pools: what each has seen" is pools/1/seen $((3 * lines))
+check "pools: and their sum" is pool/seen $((6 * lines))
+
+skipping="--ring-size 4k --pool tail:behind=skip --on >=sleep:20us@tail --on weir.gap=count@tail"
+# shellcheck disable=SC2086 # words
+run --json --repeat 3 $skipping "$sample"
+check "behind=skip: some were skipped" [ "$(get pools/1/skipped_behind)" -gt 0 ]
+check "behind=skip: and the others were handled" [ $(($(get pools/1/skipped_behind) + $(get subscriptions/0/ok))) -eq $((3 * lines)) ]
+check "behind=skip: it was told" [ "$(get subscriptions/1/ok)" -gt 0 ]
+check "behind=skip: the default pool skips nothing" is pools/0/skipped_behind 0
+check "behind=skip: lost" is lost 0
+# shellcheck disable=SC2086 # words
+run --repeat 3 $skipping "$sample"
+check "behind=skip: the table says how many" shows '^ +9,882 +[1-9][0-9,]* +0 +[1-9][0-9,]*  tail$'
+run "$sample"
+check "pools: no table of the default one alone" sh -c "! grep -q unrouted '$dir/out'"
+
+for bad in x:after=y default : x:order=other x:order=key,dispatchers=17 x:order=key,behind=skip x:behind=jump x:foo=1 x:wait=z x:dispatchers=0 x:after=; do
 	run --pool "$bad" "$sample"
 	check "pools: $bad: exit status is 64" exits 64
 	check "pools: $bad: named" says "--pool"
