@@ -78,6 +78,30 @@ collect_subscriptions(struct wi_report *report, weir_bus *bus)
 	return WEIR_OK;
 }
 
+static weir_status
+collect_pools(struct wi_report *report, weir_bus *bus)
+{
+	const struct wi_pool_specs *specs = &report->options->pools;
+
+	report->pools = calloc(specs->count + 1, sizeof(*report->pools));
+	if (report->pools == NULL)
+		return WEIR_ENOMEM;
+	for (report->pool_count = 0; report->pool_count <= specs->count; report->pool_count++) {
+		size_t i = report->pool_count;
+		struct wi_report_pool *pool = &report->pools[i];
+		weir_status status;
+
+		pool->name = i == 0 ? "default" : specs->each[i - 1].name;
+		pool->counts.size = sizeof(pool->counts);
+		status = weir_pool_get_counts(i == 0 ? weir_bus_default_pool(bus)
+						     : specs->each[i - 1].pool,
+					      &pool->counts);
+		if (status != WEIR_OK)
+			return status;
+	}
+	return WEIR_OK;
+}
+
 weir_status
 wi_report_collect(struct wi_report *report, weir_bus *bus, const struct wi_topics *topics,
 		  const struct wi_publishers *publishers)
@@ -87,6 +111,8 @@ wi_report_collect(struct wi_report *report, weir_bus *bus, const struct wi_topic
 	if (!collect_topics(report, topics, publishers))
 		return WEIR_ENOMEM;
 	status = collect_subscriptions(report, bus);
+	if (status == WEIR_OK)
+		status = collect_pools(report, bus);
 	if (status != WEIR_OK)
 		return status;
 	report->bus.size = sizeof(report->bus);
@@ -99,6 +125,8 @@ wi_report_fini(struct wi_report *report)
 {
 	free(report->topics);
 	free(report->subscriptions);
+	free(report->pools);
 	report->topics = NULL;
 	report->subscriptions = NULL;
+	report->pools = NULL;
 }

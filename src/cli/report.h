@@ -20,6 +20,11 @@ struct wi_report_topic {
 	uint64_t event_count;
 };
 
+struct wi_report_pool {
+	const char *name;
+	weir_pool_counts counts;
+};
+
 struct wi_report {
 	const struct wi_run_options *options;
 	const struct wi_loader *loader;
@@ -30,8 +35,10 @@ struct wi_report {
 	struct wi_report_topic *topics; /* those with events, the most frequent first */
 	size_t topic_count;
 	weir_subscription_counts *subscriptions; /* one for each handler of the options */
+	struct wi_report_pool *pools; /* the default one and each of the options */
+	size_t pool_count;
 	weir_bus_counts bus;
-	weir_pool_counts pool;
+	weir_pool_counts pool; /* their sum */
 	bool drained; /* all is at rest: only then bus.lost means something */
 	int signal;   /* that ended the run, or 0 */
 };

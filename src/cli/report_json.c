@@ -131,20 +131,36 @@ make_topics(const struct wi_report *report)
 	return list;
 }
 
+/* name: NULL for the sum of all. */
 static json_t *
-make_pool(const weir_pool_counts *pool)
+make_pool(const char *name, const weir_pool_counts *pool)
 {
 	json_t *object = json_object();
 
+	if (name != NULL)
+		put_text(object, "pool", name);
 	put_count(object, "seen", pool->seen);
 	put_count(object, "routed", pool->routed);
 	put_count(object, "unrouted", pool->unrouted);
+	put_count(object, "skipped_behind", pool->skipped_behind);
 	put_count(object, "batches", pool->batches);
 	put_count(object, "parks", pool->parks);
 	put_count(object, "wakes", pool->wakes);
 	put_count(object, "late_wakes", pool->late_wakes);
 	put_count(object, "steals", pool->steals);
+	put_count(object, "stuck", pool->stuck);
 	return object;
+}
+
+static json_t *
+make_pools(const struct wi_report *report)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < report->pool_count; i++)
+		json_array_append_new(list, make_pool(report->pools[i].name,
+						      &report->pools[i].counts));
+	return list;
 }
 
 bool
@@ -158,7 +174,8 @@ wi_report_write_json(const struct wi_report *report, FILE *stream)
 	json_object_set_new(root, "dispatch", make_dispatch(report));
 	json_object_set_new(root, "subscriptions", make_subscriptions(report));
 	json_object_set_new(root, "topics", make_topics(report));
-	json_object_set_new(root, "pool", make_pool(&report->pool));
+	json_object_set_new(root, "pool", make_pool(NULL, &report->pool));
+	json_object_set_new(root, "pools", make_pools(report));
 	put_count(root, "in_flight", report->bus.in_flight);
 	put_count(root, "signal", (uint64_t)report->signal);
 	/* Null where it could not be known. */

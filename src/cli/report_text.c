@@ -79,6 +79,36 @@ write_subscriptions(const struct wi_report *report, FILE *stream)
 			wi_figures_count(report->pool.unrouted).text);
 }
 
+/* What must not be, or may hold others up: only where it was. */
+static void
+write_trouble(const weir_pool_counts *counts, FILE *stream)
+{
+	if (counts->late_wakes > 0)
+		fprintf(stream, "  %s woken too late", wi_figures_count(counts->late_wakes).text);
+	if (counts->stuck > 0)
+		fprintf(stream, "  %s calls took too long", wi_figures_count(counts->stuck).text);
+}
+
+/* The default pool alone has nothing to tell that the handlers' table does not. */
+static void
+write_pools(const struct wi_report *report, FILE *stream)
+{
+	if (report->pool_count < 2 && report->pool.skipped_behind == 0)
+		return;
+	fprintf(stream, "\n  %14s %14s %12s %12s  %s\n", "seen", "routed", "unrouted", "skipped",
+		"pool");
+	for (size_t i = 0; i < report->pool_count; i++) {
+		const weir_pool_counts *counts = &report->pools[i].counts;
+
+		fprintf(stream, "  %14s %14s %12s %12s  %s", wi_figures_count(counts->seen).text,
+			wi_figures_count(counts->routed).text,
+			wi_figures_count(counts->unrouted).text,
+			wi_figures_count(counts->skipped_behind).text, report->pools[i].name);
+		write_trouble(counts, stream);
+		fputc('\n', stream);
+	}
+}
+
 static void
 write_topics(const struct wi_report *report, FILE *stream)
 {
@@ -113,6 +143,7 @@ wi_report_write_text(const struct wi_report *report, FILE *stream)
 	fprintf(stream, "%s\n\n", report->loader->name);
 	write_rates(report, stream);
 	write_subscriptions(report, stream);
+	write_pools(report, stream);
 	write_topics(report, stream);
 	fprintf(stream, "\n  %s bad line%s, ", wi_figures_count(bad_count).text,
 		bad_count == 1 ? "" : "s");

@@ -56,6 +56,78 @@ shows() { grep -qE -- "$1" "$dir/out"; }
 silent() { [ ! -s "$dir/err" ]; }
 no_output() { [ ! -s "$dir/out" ]; }
 
+# -- begun now and looked at below ---------------------------------------------
+
+# later NAME COMMAND...: begin what mostly waits; reap NAME: leaves its output and exit status as
+# run does.
+later()
+{
+	name=$1
+	shift
+	"$@" >"$dir/$name.out" 2>"$dir/$name.err" </dev/null &
+	eval "pid_$name=\$!"
+}
+
+reap()
+{
+	eval "wait \$pid_$1"
+	code=$?
+	mv "$dir/$1.out" "$dir/out"
+	mv "$dir/$1.err" "$dir/err"
+}
+
+# signal NAME SIGNAL: when an event has been handled, which a print handler shows.
+signal()
+{
+	tries=600
+	while [ ! -s "$dir/$1.out" ] && [ $((tries -= 1)) -gt 0 ]; do
+		sleep 0.1
+	done
+	eval "kill -s $2 \$pid_$1"
+}
+
+# What a print handler wrote is before the report.
+reap_report()
+{
+	reap "$1"
+	tail -n 1 "$dir/out" >"$dir/last"
+	mv "$dir/last" "$dir/out"
+}
+
+# In the background sh lets SIGINT be ignored, which is to be respected.
+run_ignoring()
+{
+	{ echo '{"topic":"a"}'; sleep 2; } >"$dir/ignored.pipe" &
+	"$weir" run --json "$dir/ignored.pipe" &
+	pid=$!
+	sleep 1
+	kill -s INT $pid
+	wait $pid
+}
+
+mkfifo "$dir/reading.pipe" "$dir/ignored.pipe"
+# And here it is not ignored.
+for signal in INT TERM; do
+	later publishing_$signal env --default-signal=INT "$weir" run --json --repeat 1000 \
+		--on '>=sleep:100us' --on '>=print' "$sample"
+done
+head -n 25 "$sample" >"$dir/few"
+later stuck env --default-signal=INT "$weir" run --json --on '>=print' --on '>=sleep:20s' "$dir/few"
+{ echo '{"topic":"a"}'; sleep 5; } >"$dir/reading.pipe" &
+later reading env --default-signal=INT \
+	timeout --preserve-status -s INT 3 "$weir" run --json "$dir/reading.pipe"
+later ignored run_ignoring
+if command -v script >/dev/null; then
+	for kind in xterm dumb; do
+		later "terminal_$kind" env TERM=$kind \
+			script -qec "'$weir' run --on '>=sleep:200us' '$sample'" /dev/null
+	done
+fi
+
+signal stuck TERM
+signal publishing_INT INT
+signal publishing_TERM TERM
+
 # -- the sample ----------------------------------------------------------------
 
 lines=$(wc -l <"$sample")
@@ -310,18 +382,11 @@ fi
 
 # -- signals -------------------------------------------------------------------
 
-# In the background sh lets SIGINT be ignored, so timeout sends it.
-run_signalled()
-{
-	signal=$1
-	shift
-	timeout --preserve-status -s "$signal" 1 "$weir" run "$@" >"$dir/out" 2>"$dir/err" </dev/null
-	code=$?
-}
+# Those that mostly wait were begun at the top.
 balanced() { [ "$(get subscriptions/0/ok)" = "$(get dispatch/events)" ]; }
 for expected in INT:130 TERM:143; do
 	signal=${expected%:*}
-	run_signalled $signal --json --repeat 1000 --on '>=sleep:100us' "$sample"
+	reap_report "publishing_$signal"
 	check "SIG$signal while publishing: exit status" exits ${expected#*:}
 	check "SIG$signal while publishing: not all was published" [ "$(get dispatch/events)" -lt $((1000 * lines)) ]
 	check "SIG$signal while publishing: some was" [ "$(get dispatch/events)" -gt 0 ]
@@ -329,30 +394,14 @@ for expected in INT:130 TERM:143; do
 	check "SIG$signal while publishing: lost" is lost 0
 done
 
-mkfifo "$dir/pipe"
-{ echo '{"topic":"a"}'; sleep 3; } >"$dir/pipe" &
-run_signalled INT --json "$dir/pipe"
+reap reading
 check "SIGINT while reading: exit status" exits 130
 check "SIGINT while reading: what was read is told" is read/events 1
 check "SIGINT while reading: nothing was published" is dispatch/events 0
-wait
 
-# In the background sh lets SIGINT be ignored; that is to be respected.
-{ echo '{"topic":"a"}'; sleep 2; } >"$dir/pipe" &
-"$weir" run --json "$dir/pipe" >"$dir/out" 2>"$dir/err" </dev/null &
-pid=$!
-sleep 1
-kill -s INT $pid
-wait $pid
-code=$?
+reap ignored
 check "SIGINT that is ignored: exit status" exits 0
 check "SIGINT that is ignored: all was dispatched" is dispatch/events 1
-wait
-
-run_signalled TERM --json --on '>=sleep:20s' "$dir/many"
-check "a handler that does not come back: exit status" exits 143
-check "a handler that does not come back: what is missing is told" [ "$(get in_flight)" -gt 0 ]
-check "a handler that does not come back: lost is not claimed" is lost null
 
 # -- pools -----------------------------------------------------------------------
 
@@ -367,7 +416,34 @@ check "pools: behind two others" is subscriptions/1/due "$(grep -c '"file.after'
 check "pools: failures stay there" is subscriptions/1/failed $(($(grep -c '"file.after' "$sample") / 2))
 check "pools: one that polls" is subscriptions/2/ok "$lines"
 check "pools: the default one" is subscriptions/3/pool default
-for bad in x:after=y default : x:order=other x:order=key,dispatchers=17 x:foo=1 x:wait=z x:dispatchers=0 x:after=; do
+
+run --json --pool keys:order=key,dispatchers=3 --producers 2 --repeat 3 --on '>=print@keys' "$sample"
+sed '$d' "$dir/out" | "$json_get" key sequence >"$dir/sequences"
+keys_in_order() { awk '$2 <= last[$1] { exit 1 } { last[$1] = $2 }' "$dir/sequences"; }
+check "order=key: all arrive" [ "$(wc -l <"$dir/sequences")" -eq $((3 * lines)) ]
+check "order=key: each key's in order" keys_in_order
+tail -n 1 "$dir/out" >"$dir/report"
+mv "$dir/report" "$dir/out"
+check "order=key: lost" is lost 0
+check "pools: their names" is pools/1/pool keys
+check "pools: what each has seen" is pools/1/seen $((3 * lines))
+check "pools: and their sum" is pool/seen $((6 * lines))
+
+skipping="--ring-size 4k --pool tail:behind=skip --on >=sleep:20us@tail --on weir.gap=count@tail"
+# shellcheck disable=SC2086 # words
+run --json --repeat 3 $skipping "$sample"
+check "behind=skip: some were skipped" [ "$(get pools/1/skipped_behind)" -gt 0 ]
+check "behind=skip: and the others were handled" [ $(($(get pools/1/skipped_behind) + $(get subscriptions/0/ok))) -eq $((3 * lines)) ]
+check "behind=skip: it was told" [ "$(get subscriptions/1/ok)" -gt 0 ]
+check "behind=skip: the default pool skips nothing" is pools/0/skipped_behind 0
+check "behind=skip: lost" is lost 0
+# shellcheck disable=SC2086 # words
+run --repeat 3 $skipping "$sample"
+check "behind=skip: the table says how many" shows '^ +9,882 +[1-9][0-9,]* +0 +[1-9][0-9,]*  tail$'
+run "$sample"
+check "pools: no table of the default one alone" sh -c "! grep -q unrouted '$dir/out'"
+
+for bad in x:after=y default : x:order=other x:order=key,dispatchers=17 x:order=key,behind=skip x:behind=jump x:foo=1 x:wait=z x:dispatchers=0 x:after=; do
 	run --pool "$bad" "$sample"
 	check "pools: $bad: exit status is 64" exits 64
 	check "pools: $bad: named" says "--pool"
@@ -384,15 +460,20 @@ if command -v script >/dev/null; then
 	code=$?
 	check "terminal without FILE: exit status is 64" exits 64
 	check "terminal without FILE: a short help" shows 'Usage: weir run'
-	TERM=xterm script -qec "'$weir' run --on '>=sleep:200us' '$sample'" /dev/null \
-		>"$dir/out" 2>"$dir/err" </dev/null
+	reap terminal_xterm
 	check "terminal: progress is drawn" shows 'dispatching [0-9,]* of 3,294 events'
 	check "terminal: and taken away" shows "$(printf '\r\033\\[K')"
-	TERM=dumb script -qec "'$weir' run --on '>=sleep:200us' '$sample'" /dev/null \
-		>"$dir/out" 2>"$dir/err" </dev/null
+	reap terminal_dumb
 	check "dumb terminal: no progress" sh -c "! grep -q dispatching '$dir/out'"
 else
 	skip "terminal" "there is no script(1)"
 fi
+
+# -- a handler that does not come back -----------------------------------------
+
+reap_report stuck
+check "a handler that does not come back: exit status" exits 143
+check "a handler that does not come back: what is missing is told" [ "$(get in_flight)" -gt 0 ]
+check "a handler that does not come back: lost is not claimed" is lost null
 
 echo "1..$count"
