@@ -41,12 +41,13 @@
  * gap is told; BUG_LOOK_AT_POSITION it sleeps when POSITION is at the tail.
  * Of the producer: BUG_SWAP_LATE it writes, then swaps; BUG_ONE_NOTE one note;
  * BUG_SEQUENCE_FIRST the sequence is written before the position; BUG_NOTE_ALWAYS a note also
- * where nothing is to be moved; BUG_NOTE_LATE swap, then note; BUG_NOT_COMMITTED the cursor is moved to what is reserved;
- * BUG_ONE_TRY a failed swap is not repeated. With REUSE, BUG_REUSE_EARLY the lane is free when
- * POSITION is at the tail. With HOLD, BUG_MOVE_ANYWAY the other pool's cursor is not looked at
- * before the swap.
+ * where nothing is to be moved; BUG_NOTE_LATE swap, then note; BUG_NOT_COMMITTED the cursor is
+ * moved to what is reserved; BUG_ONE_TRY a failed swap is not repeated. With REUSE,
+ * BUG_REUSE_EARLY the lane is free when POSITION is at the tail. With HOLD, BUG_MOVE_ANYWAY the
+ * other pool's cursor is not looked at before the swap, BUG_ROOM_ONE for the limit.
  *
- * States: @; with REUSE @; with TRIES=1 @; with HOLD @; mutants fail within @.
+ * States: 4,861,308; with REUSE 487,836; with TRIES=1 1,606,847; with HOLD 758,813; mutants fail
+ * within 409,668.
  */
 #define PRODUCER   0    /* threads */
 #define DISPATCHER 1
@@ -109,7 +110,7 @@ inline note_skip()
 #define NEW_PLACE tail
 #endif
 
-/* The note, once in a call. */
+/* Once in a call. */
 inline note_before()
 {
 	if
