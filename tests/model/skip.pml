@@ -4,33 +4,50 @@
  * and each event is handled once or lies in one gap.
  *
  * Stands for
- *   producer()      reserve, commit, abort, and what refresh() does to a cursor that is too far
- *                   behind: src/core/publish.c, src/core/producer.c
- *   dispatcher()    a batch of such a pool, under the lease: src/core/dispatch.c
- * A HOLD pool would only make the producer slower, and is left out: the producer never waits.
+ *   producer()      reserve, commit, abort, and fits(), refresh(), limit_for(), which also
+ *                   wi_publish_failure() calls, in any case: src/core/publish.c;
+ *                   wi_producer_skip(), skip_one(), note_skip(), wi_producer_limit(), and with
+ *                   REUSE drained(): src/core/producer.c
+ *   dispatcher()    drain() under the lease: walk_copy(), take_copy(), copy_out(), find_note(),
+ *                   skip_to_cursor(), tell_gap(), move_cursor(), end_batch(), and waits(), which
+ *                   it sleeps by: src/core/dispatch.c
+ *   holder()        with HOLD, a pool that is waited for: its cursor
  *
  * The cursor's words: POSITION, moved by both by compare-and-swap; DONE, the dispatcher's, which
  * flush, close and counts read; two notes (position, sequence), the producer's, of which it
- * writes the older one before each swap. A position is here the number of events below it, and
- * so equal to the sequence: a pair of two moments shows as two numbers.
+ * writes the older one before it swaps. A position is here the number of events below it, and
+ * so equal to the sequence: a pair of two moments shows as two numbers. All records are of one
+ * length: a length read from a torn header counts as any other torn word.
  *
- * Proves: what is handled was neither overwritten nor torn; what a handler has begun is not
- * skipped; gaps begin where the dispatcher has come to, end at what is committed, and with what
- * is handled they are all events, in order; a pair (position, sequence) is that of the cursor,
- * also when the cursor is moved again while the dispatcher reads it, and a dispatcher never
- * waits for a producer that stands between note and swap; DONE never passes what is handled or
- * told, and reaches the tail; the producer ends although the dispatcher stays in a handler for
- * ever.
+ * TRIES is 2, where the code has 4: in a ring of 2 the dispatcher takes no more steps than that
+ * until the cursor is at the tail, so this is the loop without a bound, and nothing is refused.
+ * With -DTRIES=1 publish is refused after the first try that fails.
  *
- * Mutants: BUG_NO_CONFIRM the cursor is not looked at after the copy; BUG_CONFIRM_FIRST before
- * it; BUG_SWAP_LATE the producer writes, then swaps; BUG_ONE_NOTE one note; BUG_SEQUENCE_FIRST
- * the sequence is written before the position; BUG_POSITION_FIRST and read after it;
- * BUG_NO_COMPARE the newer note is taken without comparing its position; BUG_PLAIN_STORE the
- * dispatcher moves the cursor by load and store; BUG_DONE_FIRST done before the gap is told;
- * BUG_NOT_COMMITTED the cursor is moved to what is reserved; BUG_ONE_TRY a failed swap is not
- * repeated; BUG_LOOK_AT_POSITION the dispatcher sleeps when POSITION is at the tail.
+ * Proves: what is handled was neither overwritten nor torn; gaps begin where the dispatcher has
+ * come to, end at what is committed, are not empty, and with what is handled they are all
+ * events, in order; a pair (position, sequence) is that of the cursor, also when the cursor is
+ * moved again while the dispatcher reads it, and a dispatcher never waits for a producer that
+ * stands between note and swap; DONE never passes what is handled or told, and reaches the tail;
+ * publish is refused only after so many failed tries, each of which is a step of the
+ * dispatcher: not by a dispatcher that stays in a handler for ever. REUSE: what is handled or
+ * told belongs to the producer that has the lane. HOLD: nothing is overwritten that the other
+ * pool holds, publish is also refused when that one leaves no room, and then nothing is moved.
  *
- * States: 4,410,907; mutants fail within 187,225.
+ * Mutants of the dispatcher: BUG_NO_CONFIRM the copy is used although the swap failed;
+ * BUG_PLAIN_STORE a store in place of the swap; BUG_COPY_LATE swap, then copy; BUG_NO_LOOK the
+ * swap is from where the cursor is found, wherever the dispatcher is; BUG_POSITION_FIRST a note's
+ * position is read before its sequence; BUG_NO_COMPARE the newer note is taken without comparing
+ * its position; BUG_DONE_FIRST done before the copies are handled; BUG_DONE_BEFORE_GAP before the
+ * gap is told; BUG_LOOK_AT_POSITION it sleeps when POSITION is at the tail.
+ * Of the producer: BUG_SWAP_LATE it writes, then swaps; BUG_ONE_NOTE one note;
+ * BUG_SEQUENCE_FIRST the sequence is written before the position; BUG_NOTE_ALWAYS a note also
+ * where nothing is to be moved; BUG_NOTE_LATE swap, then note; BUG_NOT_COMMITTED the cursor is
+ * moved to what is reserved; BUG_ONE_TRY a failed swap is not repeated. With REUSE,
+ * BUG_REUSE_EARLY the lane is free when POSITION is at the tail. With HOLD, BUG_MOVE_ANYWAY the
+ * other pool's cursor is not looked at before the swap, BUG_ROOM_ONE for the limit.
+ *
+ * States: 4,861,308; with REUSE 487,836; with TRIES=1 1,606,847; with HOLD 758,813; mutants fail
+ * within 409,668.
  */
 #define PRODUCER   0    /* threads */
 #define DISPATCHER 1
@@ -40,14 +57,25 @@
 #define DONE       2
 #define NOTE       3    /* two of two words: position, sequence */
 #define RECORD     7    /* RING of two words */
-#define WORDS      11
+#define HELD       11   /* the other pool's cursor */
+#define WORDS      12
 #include "tso.pml"
 #define RING       2    /* records; what does not fit is more than three quarters behind */
+#ifndef TRIES
+#define TRIES      2
+#endif
 #ifndef EVENTS
-#define EVENTS     7    /* three moves */
+#if defined(REUSE) || defined(HOLD)
+#define EVENTS     4    /* two moves */
+#elif TRIES == 1
+#define EVENTS     5    /* three */
+#else
+#define EVENTS     6    /* four */
+#endif
 #endif
 
 byte through;           /* events handled, or told in a gap */
+byte first;             /* REUSE: where the producer begins that has the lane */
 bool is_over;           /* the producer has committed its last event */
 
 /* -- producer --------------------------------------------------------------- */
@@ -64,7 +92,7 @@ inline write_note(place)
 #endif
 }
 
-inline write_older_note()
+inline note_skip()
 {
 #ifdef BUG_ONE_NOTE
 	write_note(0)
@@ -76,43 +104,97 @@ inline write_older_note()
 #endif
 }
 
-/* A new limit. The cursor is more than a ring behind the end of what is asked for: it is moved. */
-inline refresh()
-{
-	atomic {
-		position = memory[POSITION];
-		if
-		:: end > position + RING ->
 #ifdef BUG_NOT_COMMITTED
-			target = tail + open;
+#define NEW_PLACE (tail + open)
 #else
-			target = tail;
+#define NEW_PLACE tail
 #endif
-			write_older_note()
-		:: else
-		fi
-	}
+
+/* Once in a call. */
+inline note_before()
+{
+	if
+	:: failed == 0 ->
+		target = NEW_PLACE;
+#ifndef BUG_NOTE_LATE
+		note_skip()
+#endif
+	:: else
+	fi
+}
+
+inline skip_one()
+{
 	do
-	:: end > position + RING ->
+	:: atomic {
+		position = memory[POSITION];
+#ifdef BUG_NOTE_ALWAYS
+		note_before();
+#endif
+		if
+		:: position == tail || position + RING >= end -> break
+		:: else
+		fi;
+#ifndef BUG_NOTE_ALWAYS
+		note_before()
+#endif
+	   }
 		atomic {
 			expected = position;
 			swap(PRODUCER, POSITION, expected, target, position);
 			if
-			:: position == expected -> position = target
-			:: else
-			fi;
-			expected = 0
-		}
+			:: position == expected -> break
+			:: else ->
+				assert(position > expected);   /* the dispatcher's step */
+				failed++;
 #ifdef BUG_ONE_TRY
-		break
+				break
+#else
+				if
+				:: failed == TRIES -> break
+				:: else
+				fi
 #endif
-	:: else -> break
-	od;
+			fi
+		}
+	od
+#ifdef BUG_NOTE_LATE
+	;
 	atomic {
-		limit = position + RING;
-		assert(end <= limit);                  /* never waits */
-		position = 0;
-		target = 0
+		if
+		:: target && failed < TRIES -> note_skip()
+		:: else
+		fi
+	}
+#endif
+}
+
+/* A new limit; publish is refused if `end` is still beyond it. */
+inline refresh()
+{
+#ifdef HOLD
+	held_up = (memory[HELD] + RING < end);
+	if
+#ifdef BUG_MOVE_ANYWAY
+	:: true -> skip_one()
+#else
+	:: held_up
+	:: else -> skip_one()
+#endif
+	fi;
+#else
+	skip_one();
+#endif
+	atomic { expected = 0; position = 0; limit = memory[POSITION] + RING }
+#if defined(HOLD) && !defined(BUG_ROOM_ONE)
+	limit = (memory[HELD] + RING < limit -> memory[HELD] + RING : limit);
+#endif
+	atomic {
+		/* Never waits; nor is a cursor moved for nothing. */
+		assert(end <= limit || failed == TRIES || (held_up && !target));
+		target = 0;
+		failed = 0;
+		held_up = false
 	}
 }
 
@@ -135,7 +217,8 @@ inline write_records()
 
 proctype producer()
 {
-	byte tail, open, end, limit = RING, position, expected, target, noted[2];
+	byte tail, open, end, limit, position, expected, target, failed, noted[2];
+	bool held_up;
 
 	do
 	:: atomic {
@@ -150,15 +233,31 @@ proctype producer()
 #endif
 		if
 		:: end <= limit
-		:: else -> refresh()
+		:: refresh()
 		fi;
+		if
+		:: end <= limit ->
 #ifndef BUG_SWAP_LATE
-		write_records();
+			write_records();
 #endif
-		open = end - tail;
+			open = end - tail
+		:: else                                /* refused */
+		fi;
 		end = 0
 	:: atomic { open -> tail = tail + open; open = 0; store(PRODUCER, TAIL, tail) }
 	:: open -> open = 0                            /* abort */
+#ifdef REUSE
+	:: atomic {                                    /* closed, and another one gets the lane */
+		first == 0 && tail && open == 0 && empty(buffer[PRODUCER]) &&
+#ifdef BUG_REUSE_EARLY
+		memory[POSITION] == tail ->
+#else
+		memory[DONE] == tail ->
+#endif
+		first = tail;
+		limit = 0
+	   }
+#endif
 	:: open == 0 -> break
 	od;
 	is_over = true
@@ -166,13 +265,72 @@ proctype producer()
 
 /* -- dispatcher ------------------------------------------------------------- */
 
-inline look_at_cursor()
+/* Of the record `number`, whose words should have that value. */
+inline copy_word(number, word)
 {
-#ifdef BUG_PLAIN_STORE
-	load_own(DISPATCHER, POSITION, believed, position)
+	torn = torn || memory[RECORD + 2 * ((number) % RING) + word] != number
+}
+
+inline copy_out()
+{
+	copy_word(here + 1, 0);
+	copy_word(here + 1, 1);
+	if
+	:: end == here + 2 -> copy_word(here + 2, 0); copy_word(here + 2, 1)
+	:: else
+	fi
+}
+
+/* Of one record or two. Leaves in `position` where the cursor was: `here`, if it worked. */
+inline take_copy()
+{
+	position = memory[POSITION];
+	if
+#ifndef BUG_NO_LOOK
+	:: position == here ->
 #else
-	position = memory[POSITION]
+	:: true ->
+		expected = position;
 #endif
+		if
+		:: end = here + 1
+		:: here + 2 <= bound -> end = here + 2
+		fi;
+#ifndef BUG_COPY_LATE
+		copy_out();
+#endif
+#ifdef BUG_PLAIN_STORE
+		memory[POSITION] = end
+#elif defined(BUG_NO_LOOK)
+		swap(DISPATCHER, POSITION, expected, end, position);
+		position = (position == expected -> here : position)
+#else
+		swap(DISPATCHER, POSITION, here, end, position)
+#endif
+#ifdef BUG_COPY_LATE
+		; copy_out()
+#endif
+#ifdef BUG_NO_CONFIRM
+		; position = here
+#endif
+#ifndef BUG_NO_LOOK
+	:: else
+#endif
+	fi
+}
+
+inline handle()
+{
+	atomic {
+#ifdef REUSE
+		assert(source == first);
+#endif
+		assert(!torn && through == here);
+		if
+		:: here = end; through = here; end = 0
+		:: goto stuck                          /* in a handler, for ever */
+		fi
+	}
 }
 
 inline read_note(place)
@@ -186,8 +344,8 @@ inline read_note(place)
 #endif
 }
 
-/* The sequence of `position`, where the cursor was found; or of where it has been moved since. */
-inline learn()
+/* The sequence of where the cursor is, or of where it has been moved since. */
+inline find_note()
 {
 	do
 #ifdef BUG_NO_COMPARE
@@ -211,107 +369,85 @@ inline learn()
 #endif
 		atomic {
 			sequence = position;
-			look_at_cursor();
+			position = memory[POSITION];
 			assert(position != sequence)   /* nobody is waited for */
 		}
-	od;
-	found = false
+	od
 }
 
 inline tell_gap()
 {
 	atomic {
+#ifdef REUSE
+		assert(source == first);
+#endif
 		assert(sequence == position);          /* the pair is one */
-		assert(sequence >= here && sequence <= memory[TAIL] && through == here);
+		assert(sequence > here && sequence <= memory[TAIL] && through == here);
 		through = sequence;
 		here = sequence;
-		believed = position
+		found = false;
+		sequence = 0
 	}
 }
 
-inline copy()
+inline skip_to_cursor()
 {
-	header = memory[RECORD + 2 * ((here + 1) % RING)];
-	payload = memory[RECORD + 2 * ((here + 1) % RING) + 1]
-}
-
-inline confirm_and_handle()
-{
-	atomic {
-#if !defined(BUG_NO_CONFIRM) && !defined(BUG_CONFIRM_FIRST)
-		look_at_cursor();
+	atomic { torn = false; end = 0; position = memory[POSITION] }
+	find_note();
+#ifdef BUG_DONE_BEFORE_GAP
+	memory[DONE] = sequence;
 #endif
-		if
-		:: position == believed ->
-			assert(header == here + 1 && payload == here + 1 && through == here);
-			if
-			:: here++; through = here
-			:: goto stuck                  /* in a handler, for ever */
-			fi
-		:: else -> break
-		fi
-	}
+	tell_gap()
 }
 
-/* Leaves in `position` what the cursor is. */
-inline move_on()
+inline walk_copy()
 {
-#ifdef BUG_PLAIN_STORE
-	look_at_cursor();
+	take_copy();
 	if
-	:: position == believed -> store(DISPATCHER, POSITION, here)
-	:: else
+	:: position == here ->
+#ifdef BUG_DONE_FIRST
+		memory[DONE] = end;
+#endif
+		handle()
+	:: else -> skip_to_cursor()
 	fi;
-#else
-	swap(DISPATCHER, POSITION, believed, here, position);
-#endif
-	if
-	:: position == believed -> believed = here; position = here
-	:: else
-	fi
+	position = 0
 }
 
 proctype dispatcher()
 {
-	byte here, believed, bound, header, payload, position, sequence;
-	bool found;
+	byte here, end, bound, position, sequence;
+	bool torn, found;
+#ifdef BUG_NO_LOOK
+	byte expected;
+#endif
+#ifdef REUSE
+	byte source;
+#endif
 
 	do
 	:: is_over && empty(buffer[PRODUCER]) && memory[TAIL] == here -> break
 #ifdef BUG_LOOK_AT_POSITION
-	:: memory[TAIL] != memory[POSITION] ->
+	:: atomic { memory[TAIL] != memory[POSITION] -> bound = memory[TAIL] }
 #else
-	:: memory[TAIL] != here ->
+	:: atomic { memory[TAIL] != here -> bound = memory[TAIL] }
 #endif
-		atomic { bound = memory[TAIL]; position = believed }
+#ifdef REUSE
+		source = first;
+#endif
 		do
-		:: here < bound ->
-#ifdef BUG_CONFIRM_FIRST
-			look_at_cursor();
-#endif
-			copy();
-			confirm_and_handle()
-		:: break
+		:: walk_copy();
+			if
+			:: here < bound                /* a batch_end is owed */
+			:: here < bound -> memory[DONE] = here
+			:: break
+			fi
 		od;
-		header = 0;
-		payload = 0;
-		bound = 0;
-		if
-		:: position == believed && here != believed -> move_on()
-		:: else
-		fi;
-		if
-		:: position == believed
-		:: else ->
-			learn();
-#ifdef BUG_DONE_FIRST
-			memory[DONE] = sequence;
-#endif
-			tell_gap()
-		fi;
 		atomic {
-			position = 0;
-			sequence = 0;
+			bound = 0;
+#ifdef REUSE
+			source = 0;
+#endif
 			memory[DONE] = here            /* in a buffer it would only be later */
 		}
 	od;
@@ -323,6 +459,20 @@ end_stuck:
 out:
 	skip
 }
+
+#ifdef HOLD
+active proctype holder()
+{
+end:	do
+	:: atomic {
+		memory[HELD] < memory[TAIL] ->
+		assert(memory[RECORD + 2 * ((memory[HELD] + 1) % RING)] == memory[HELD] + 1);
+		assert(memory[RECORD + 2 * ((memory[HELD] + 1) % RING) + 1] == memory[HELD] + 1);
+		memory[HELD] = memory[HELD] + 1
+	   }
+	od
+}
+#endif
 
 active proctype done_is_through()
 {
