@@ -27,7 +27,7 @@ stopped(const struct wi_pool *pool)
 static void
 wake_neighbours(struct wi_pool *pool)
 {
-	wi_wake_each_cursor(pool->wake);
+	wi_wake_others(pool->wake);
 	if (wi_load_relaxed(&pool->nappers) == 0)
 		return;
 	wi_add(&pool->nap, 1u);

@@ -131,6 +131,7 @@ claim_wake(struct wi_wake *wake)
 	 */
 	if (!(parked & 1) || !wi_cas(&wake->parked, &parked, parked + 1))
 		return false;
+	wi_store_release(&wake->pass_on, 1u);
 	write_to(wake, UINT32_MAX);     /* E12 */
 	return true;
 }
@@ -143,8 +144,10 @@ wi_wake_one(struct wi_wake *wake)
 }
 
 void
-wi_wake_each_cursor(struct wi_wake *wake)
+wi_wake_others(struct wi_wake *wake)
 {
+	if (!wi_load_relaxed(&wake->pass_on) || !wi_exchange(&wake->pass_on, 0u))
+		return;
 	for (uint32_t i = 0; i < WI_CURSOR_COUNT_MAX; i++)
 		if (wi_load_relaxed(&wake->sleepers[i]))
 			wi_futex_wake(&wake->parked, 1, 1u << i);

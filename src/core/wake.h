@@ -38,6 +38,7 @@ struct wi_wake {
 	WI_ALIGNED uint64_t tick;       /* CLOCK_REALTIME by the dispatchers; WEIR_CLOCK_READ_: none is awake */
 	WI_ALIGNED uint32_t parked;
 	WI_ALIGNED uint32_t awake;      /* dispatchers of the bus that do not sleep */
+	uint32_t pass_on;               /* one that wakes up is to wake the others */
 	uint32_t sleepers[WI_CURSOR_COUNT_MAX];         /* of each cursor, in the futex */
 	uint32_t armed;                 /* bits: cursors of pools whose descriptor has to be written to */
 	uint32_t writers;               /* who is about to */
@@ -63,8 +64,12 @@ bool wi_wake_sleep(struct wi_wake *wake, uint32_t announced, uint32_t cursor, ui
 /* For publishers: wakes one if any sleeps. */
 void wi_wake_one(struct wi_wake *wake);
 
-/* For who was woken: one of each cursor's, its own too, where another may have parked as the last one awake before. */
-void wi_wake_each_cursor(struct wi_wake *wake);
+/*
+ * For who has slept, or was about to: wakes one of each cursor's, its own too, where another may have parked as the
+ * last one awake before. Once for each time that a publisher moved the word on, by whoever comes
+ * first: if all who are woken did so, they would keep each other awake for ever.
+ */
+void wi_wake_others(struct wi_wake *wake);
 
 void wi_wake_all(struct wi_wake *wake);
 

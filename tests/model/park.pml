@@ -6,7 +6,7 @@
  *   publisher()     weir_publish() after its tail store: include/weir/inline.h; wi_wake_one():
  *                   src/core/wake.c; at its end it stops the bus
  *   dispatcher()    park(): src/core/wait.c; wi_wake_announce(), wi_wake_sleep(),
- *                   wi_wake_each_cursor(): src/core/wake.c. Two of them, each of a pool of its own.
+ *                   wi_wake_others(): src/core/wake.c. Two of them, each of a pool of its own.
  *
  * Proves: each pool gets every event, and each dispatcher learns of the stop, without any
  * timeout; else the model ends with a sleeper and pan reports an invalid end state. A futex_wait()

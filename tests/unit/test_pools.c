@@ -567,6 +567,42 @@ test_close_report_of_a_slow_pool(void **state)
 	unit_close(bus);
 }
 
+/* -- rest ------------------------------------------------------------------- */
+
+/* Who is woken wakes the others once; they wake nobody, or all would keep each other awake. */
+static void
+test_idle_stays_asleep(void **state)
+{
+	enum { POOLS = 4, DISPATCHERS = 1 + POOLS * 3, HALF_SECONDS = 2 };
+	weir_bus *bus = unit_open(NULL, NULL);
+	weir_producer *producer = unit_producer(bus);
+	weir_topic topic = unit_topic(bus, "a");
+	weir_pool_options options = WEIR_POOL_OPTIONS_INIT;
+	uint64_t count = 0, parks;
+	weir_pool *pool;
+
+	(void)state;
+	options.dispatcher_count = 3;
+	for (int i = 0; i < POOLS; i++) {
+		options.wait = i % 2 ? WEIR_WAIT_PARK : WEIR_WAIT_ADAPTIVE;
+		options.order = i < POOLS / 2 ? WEIR_ORDER_KEY : WEIR_ORDER_PRODUCER;
+		assert_ok(weir_pool_open(bus, &options, &pool));
+		unit_subscribe_in(bus, pool, "a", unit_count, &count);
+	}
+	for (uint64_t i = 0; i < 20; i++) {
+		publish(producer, topic, i);
+		usleep(2000);
+	}
+	unit_wait_for(&count, 20 * POOLS);
+	usleep(100000);
+	parks = unit_pool_counts(bus).parks;
+	usleep(HALF_SECONDS * 500000);
+	/* Each looks by itself every half a second, and some of them nap and park anew in between. */
+	assert_in_range(unit_pool_counts(bus).parks - parks, 0, 10 * DISPATCHERS * HALF_SECONDS);
+	weir_producer_close(producer);
+	unit_close(bus);
+}
+
 /* -- without memory --------------------------------------------------------- */
 
 static void
@@ -622,6 +658,7 @@ main(void)
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_close_with_a_stuck_handler),
 		cmocka_unit_test(test_close_report_of_a_slow_pool),
+		cmocka_unit_test(test_idle_stays_asleep),
 		cmocka_unit_test(test_open_without_memory),
 	};
 

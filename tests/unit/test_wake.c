@@ -160,11 +160,18 @@ test_one_then_others(void **state)
 	wi_clock_sleep(2 * WI_MILLISECOND);
 	for (uint32_t i = 0; i < 3; i++)
 		assert_int_equal(wi_load_acquire(&sleeper[i].awake), i == first);
-	wi_wake_each_cursor(&wake);
+	wi_wake_others(&wake);
 	for (uint32_t i = 0; i < 3; i++)
 		finish(&sleeper[i]);
 	for (uint32_t i = 0; i < WI_CURSOR_COUNT_MAX; i++)
 		assert_int_equal(wake.sleepers[i], 0);
+	/* Once is enough: what others do now wakes nobody. */
+	start(&sleeper[0], 0);
+	wi_wake_others(&wake);
+	wi_clock_sleep(2 * WI_MILLISECOND);
+	assert_false(wi_load_acquire(&sleeper[0].awake));
+	wi_wake_all(&wake);
+	finish(&sleeper[0]);
 }
 
 static void
