@@ -271,7 +271,7 @@ source_publish_badly(struct source *source, weir_topic topic)
 void
 source_publish(struct source *source, weir_topic topic)
 {
-	if (chance_one_in(&source->chance, 1024))
+	if (chance_one_in(&source->chance, 256))
 		source_publish_badly(source, topic);
 	switch (stress.settings.style) {
 	case STYLE_COPY:

@@ -333,7 +333,8 @@ take_settings(char **word)
 		.producers = (uint32_t)atoi(word[3]),
 		.style = (enum style)choose(word[4], styles),
 		.fence = (weir_fence)choose(word[5], fences),
-		.ring_size = choose(word[6], rings) ? 4096 : 0,
+		/* Handlers are slow under a sanitizer, and who flushes waits for some rings full. */
+		.ring_size = choose(word[6], rings) ? 4096 : SANITIZED ? 65536 : 0,
 		.toggle = word[7] && strcmp(word[7], "toggle") == 0,
 	};
 }
