@@ -155,8 +155,9 @@ check_front(const struct audit *audit, const weir_delivery *delivery)
 	/* A copy may be handled when the room of the event has been used again. */
 	through = audit->mode == MODE_SKIP ? load(word) : *word;
 	CHECK(through >= delivery->sequence,
-	      "source %u: sequence %llu before the pool in front, which is at %llu there",
-	      delivery->source, (ull)delivery->sequence, (ull)through);
+	      "source %u: sequence %llu in a pool of mode %d before one of mode %d, which is at %llu",
+	      delivery->source, (ull)delivery->sequence, (int)audit->mode,
+	      (int)audit->front->mode, (ull)through);
 }
 
 const struct payload *

@@ -89,6 +89,7 @@ refused(struct source *source, uint64_t holders_before)
 
 	source->ledger.refused_full++;
 	source->refusals = explained ? 0 : source->refusals + 1;
+	add(&stress.refusals, !explained);
 	CHECK(source->refusals <= IN_A_ROW_MAX, "refused, and no pool holds");
 }
 

@@ -43,6 +43,7 @@ struct stress {
 	uint64_t subscribed, released;  /* subscriptions that have a `released` */
 	uint64_t pools;                 /* that came and went */
 	uint64_t holders, holders_come; /* pools that may fill a ring: now; ever */
+	uint64_t refusals;              /* by a pool that skips */
 	uint64_t behind;                /* events seen behind the default pool */
 	weir_topic topic_gap;
 	uint64_t waits, waited;         /* unsubscribe_wait: all; those whose handler was running */
