@@ -19,8 +19,17 @@
 
 #define WI_CONTAINER(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
 #define WI_COUNT(array) (sizeof(array) / sizeof *(array))
-#define WI_MIN(a, b) ((a) < (b) ? (a) : (b))
-#define WI_MAX(a, b) ((a) > (b) ? (a) : (b))
+/* Each argument once: it may be the load of a word that others move, whose second value would be another. */
+#define WI_MIN(a, b) __extension__ ({                                                            \
+	__typeof__(a) min_a_ = (a);                                                              \
+	__typeof__(b) min_b_ = (b);                                                              \
+	min_a_ < min_b_ ? min_a_ : min_b_;                                                       \
+})
+#define WI_MAX(a, b) __extension__ ({                                                            \
+	__typeof__(a) max_a_ = (a);                                                              \
+	__typeof__(b) max_b_ = (b);                                                              \
+	max_a_ > max_b_ ? max_a_ : max_b_;                                                       \
+})
 #define WI_ROUND_UP(value, power_of_two) (((value) + (power_of_two) - 1) & ~((power_of_two) - 1))
 
 /* Broken invariants of our own. Hot ones exist in debug builds only (b_ndebug=false). */

@@ -16,9 +16,10 @@
  * the rings again; BUG_NO_STOP_RECHECK nor at the stop; BUG_WAKE_ONE who was woken wakes no other;
  * BUG_PLAIN_WORD parked is 0 or 1 (a sleeper that was overtaken between look and sleep falls asleep
  * when another has set it again); BUG_PLAIN_STORE the bit is set by load and store;
- * BUG_UNPARK_OTHERS a sleeper that found work takes the bit back, also from under others.
+ * BUG_UNPARK_OTHERS a sleeper that found work takes the bit back, also from under others;
+ * BUG_PASS_LATE who wakes says that it is to be passed on only after that.
  *
- * States: 862,267; with TWO_PUBLISHERS 4,351,052; mutants fail within 15,294.
+ * States: 1,617,029; with TWO_PUBLISHERS 11,264,728; mutants fail within 15,732.
  */
 #define PUBLISHER 0     /* threads */
 #define FIRST     1
@@ -38,7 +39,8 @@
 #define OTHER_TAIL 1
 #define PARKED    2     /* odd: somebody sleeps or is about to */
 #define STOP      3
-#define WORDS     4
+#define PASS_ON   4
+#define WORDS     5
 #include "tso.pml"
 
 byte cursor[THREADS];   /* of a dispatcher's pool, over all rings */
@@ -64,13 +66,20 @@ inline wi_wake_one(me)
 			memory[PARKED] = memory[PARKED] + won
 #endif
 		};
+#ifndef BUG_PASS_LATE
+		if :: won -> store(me, PASS_ON, 1) :: else fi;
+#endif
 		atomic {
+			drain(me);                     /* a system call */
 			if
 			:: won && asleep[FIRST] -> asleep[FIRST] = false
 			:: won && asleep[SECOND] -> asleep[SECOND] = false
 			:: else
 			fi
 		}
+#ifdef BUG_PASS_LATE
+		if :: won -> store(me, PASS_ON, 1) :: else fi
+#endif
 	:: else
 	fi
 }
@@ -107,7 +116,7 @@ inline look()
 
 proctype dispatcher(byte me; byte other)
 {
-	byte word, work;
+	byte word, work, pass_on;
 	bool stop;
 
 again:	look();
@@ -147,7 +156,11 @@ again:	look();
 	fi;
 	sleepers[me] = false;
 #ifndef BUG_WAKE_ONE
-	if :: sleepers[other] -> asleep[other] = false :: else fi;
+	d_step { drain(me); pass_on = memory[PASS_ON]; memory[PASS_ON] = 0 };
+	if
+	:: pass_on -> pass_on = 0; if :: sleepers[other] -> asleep[other] = false :: else fi
+	:: else
+	fi;
 #endif
 	goto again;
 done:	skip

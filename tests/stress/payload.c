@@ -42,7 +42,7 @@ payload_fill(void *memory, struct payload head)
 static uint64_t
 key_of(const struct payload *payload)
 {
-	return mix(payload->number * 3 + payload->id);
+	return mix(payload->number * 3 + payload->id) % AUDIT_KEYS;
 }
 
 static weir_trace

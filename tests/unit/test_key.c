@@ -442,6 +442,20 @@ test_open_while_a_producer_runs(void **state)
 	unit_close(bus);
 }
 
+/*
+ * The bound of a pool behind is the least of the cursors in front, while they move: one that is read twice, first to
+ * compare and then to use, may be beyond another by then.
+ */
+static void
+test_least_is_read_once(void **state)
+{
+	uint64_t cursor = 90;
+
+	(void)state;
+	assert_int_equal(WI_MIN((uint64_t)100, cursor += 5), 95);
+	assert_int_equal(WI_MAX((uint64_t)90, cursor += 5), 100);
+}
+
 int
 main(void)
 {
@@ -451,6 +465,7 @@ main(void)
 		cmocka_unit_test(test_keys_spread),
 		cmocka_unit_test(test_each_is_woken),
 		cmocka_unit_test(test_behind_a_keyed_pool),
+		cmocka_unit_test(test_least_is_read_once),
 		cmocka_unit_test(test_slowest_holds),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_open_while_a_producer_runs),
