@@ -24,6 +24,7 @@
 
 #include "machine.h"
 #include "stats.h"
+#include "yardstick.h"
 
 enum { ROUNDS = 15, ROUNDS_QUICK = 5, TRIES_PER_ROUND = 8, NOTE_SIZE = 160 };
 
@@ -80,6 +81,26 @@ bar_round(struct bar_run *run, const struct bar_round *round)
 	run->tried++;
 	run->kept += message.kept;
 	return run->kept < run->wanted && run->tried < run->wanted * TRIES_PER_ROUND;
+}
+
+bool
+bar_between(struct bar_run *run, double (*base)(uint64_t events), double (*other)(uint64_t events))
+{
+	struct bar_round round = { 0 };
+	uint64_t events;
+
+	do {
+		round.line_before = yardstick_line_ns();
+		events = yardstick_events(round.line_before);
+		round.raw[0] = base(events);
+		round.raw[1] = other(events);
+		round.raw[2] = base(events);
+		round.line_after = yardstick_line_ns();
+		if (round.raw[0] <= 0 || round.raw[1] <= 0 || round.raw[2] <= 0)
+			return false;
+		round.value = round.raw[1] / ((round.raw[0] + round.raw[2]) / 2);
+	} while (bar_round(run, &round));
+	return true;
 }
 
 bool

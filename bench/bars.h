@@ -24,6 +24,12 @@ struct bar_run;
 /* Report one round. False: enough. */
 bool bar_round(struct bar_run *run, const struct bar_round *round);
 
+/*
+ * All rounds of a row that compares: base, other, base, each with a number of events that fits the
+ * line time; the value is other by the mean of the two. False: one of them was not above 0.
+ */
+bool bar_between(struct bar_run *run, double (*base)(uint64_t events), double (*other)(uint64_t events));
+
 /* True if only few rounds are wanted (--quick). */
 bool bar_quick(const struct bar_run *run);
 

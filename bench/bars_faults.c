@@ -65,25 +65,23 @@ rate_beside(weir_handler_fn handler, uint64_t events)
 	return rig_close(rig) && seconds > 0 ? (double)events / seconds / 1e6 : -1;
 }
 
+static double
+beside_success(uint64_t events)
+{
+	return rate_beside(succeed, events);
+}
+
+static double
+beside_failure(uint64_t events)
+{
+	return rate_beside(fail, events);
+}
+
 static bool
 failing(struct bar_run *run, const struct bar *bar)
 {
-	struct bar_round round = { 0 };
-	uint64_t events;
-
 	(void)bar;
-	do {
-		round.line_before = yardstick_line_ns();
-		events = yardstick_events(round.line_before);
-		round.raw[0] = rate_beside(succeed, events);
-		round.raw[1] = rate_beside(fail, events);
-		round.raw[2] = rate_beside(succeed, events);
-		round.line_after = yardstick_line_ns();
-		if (round.raw[0] <= 0 || round.raw[1] <= 0 || round.raw[2] <= 0)
-			return false;
-		round.value = round.raw[1] / ((round.raw[0] + round.raw[2]) / 2);
-	} while (bar_round(run, &round));
-	return true;
+	return bar_between(run, beside_success, beside_failure);
 }
 
 /* -- handlers in quarantine ------------------------------------------------- */

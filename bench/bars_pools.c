@@ -449,39 +449,22 @@ multicast_ns(weir_wait wait, uint64_t events)
 }
 
 static double
-one_pool_ns(weir_wait wait, uint64_t events)
+three_pools_ns(uint64_t events)
 {
-	struct rig_options options = { .wait = wait };
-	struct rig *rig = rig_open(&options);
-	double seconds;
+	return multicast_ns(WEIR_WAIT_YIELD, events);
+}
 
-	if (!rig)
-		return -1;
-	seconds = load_timed(rig, LOAD_COPY, SIZE, WARM);
-	if (seconds > 0)
-		seconds = load_timed(rig, LOAD_COPY, SIZE, events);
-	return rig_close(rig) && seconds > 0 ? seconds * 1e9 / (double)events : -1;
+static double
+one_pool_ns(uint64_t events)
+{
+	return load_event_ns(NULL, LOAD_COPY, events);
 }
 
 static bool
 multicast(struct bar_run *run, const struct bar *bar)
 {
-	struct bar_round round = { 0 };
-	uint64_t events;
-
 	(void)bar;
-	do {
-		round.line_before = yardstick_line_ns();
-		events = yardstick_events(round.line_before);
-		round.raw[0] = one_pool_ns(WEIR_WAIT_SPIN, events);
-		round.raw[1] = multicast_ns(WEIR_WAIT_YIELD, events);
-		round.raw[2] = one_pool_ns(WEIR_WAIT_SPIN, events);
-		round.line_after = yardstick_line_ns();
-		if (round.raw[0] <= 0 || round.raw[1] <= 0 || round.raw[2] <= 0)
-			return false;
-		round.value = round.raw[1] / ((round.raw[0] + round.raw[2]) / 2);
-	} while (bar_round(run, &round));
-	return true;
+	return bar_between(run, one_pool_ns, three_pools_ns);
 }
 
 /* -- keys over two dispatchers ---------------------------------------------- */

@@ -9,21 +9,6 @@
 
 enum { SIZE = 48, WARM = 10000 };
 
-/* A bus for each round: a dispatcher that spins must not share the yardstick's processor. */
-static double
-weir_ns(enum load_way way, uint64_t events)
-{
-	struct rig *rig = rig_open(NULL);
-	double seconds;
-
-	if (!rig)
-		return -1;
-	seconds = load_timed(rig, LOAD_COPY, SIZE, WARM);
-	if (seconds > 0)
-		seconds = load_timed(rig, way, SIZE, events);
-	return rig_close(rig) && seconds > 0 ? seconds * 1e9 / (double)events : -1;
-}
-
 static bool
 against_yardstick(struct bar_run *run, const struct bar *bar)
 {
@@ -37,7 +22,7 @@ against_yardstick(struct bar_run *run, const struct bar *bar)
 		round.line_before = yardstick_line_ns();
 		events = yardstick_events(round.line_before);
 		round.raw[0] = yardstick_event_ns(SIZE, per_commit, events);
-		round.raw[1] = weir_ns(way, events);
+		round.raw[1] = load_event_ns(NULL, way, events);
 		round.raw[2] = yardstick_event_ns(SIZE, per_commit, events);
 		round.raw[3] = 0;
 		round.line_after = yardstick_line_ns();

@@ -132,6 +132,21 @@ load_timed(struct rig *rig, enum load_way way, uint32_t size, uint64_t n)
 	return (double)(machine_ns() - begin) / 1e9;
 }
 
+double
+load_event_ns(const struct rig_options *options, enum load_way way, uint64_t n)
+{
+	enum { SIZE = 48, WARM = 10000 };
+	struct rig *rig = rig_open(options);
+	double seconds;
+
+	if (!rig)
+		return -1;
+	seconds = load_timed(rig, LOAD_COPY, SIZE, WARM);
+	if (seconds > 0)
+		seconds = load_timed(rig, way, SIZE, n);
+	return rig_close(rig) && seconds > 0 ? seconds * 1e9 / (double)n : -1;
+}
+
 bool
 load_shared(weir_producer *producer, const struct rig *rig, uint64_t n)
 {

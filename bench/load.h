@@ -23,6 +23,12 @@ bool load_run(struct rig *rig, enum load_way way, uint32_t size, uint64_t n);
 /* The same and rig_settle(): the seconds until the last handler was called; below 0 on failure. */
 double load_timed(struct rig *rig, enum load_way way, uint32_t size, uint64_t n);
 
+/*
+ * Nanoseconds for an event of 48 bytes, through a bus of its own, warm; below 0 on failure. Its own: a
+ * dispatcher that spins must not share the processor with what is measured next. options may be NULL.
+ */
+double load_event_ns(const struct rig_options *options, enum load_way way, uint64_t n);
+
 /* Copies of 48 bytes on a shared processor: a refused producer pauses 50 times and yields. */
 bool load_shared(weir_producer *producer, const struct rig *rig, uint64_t n);
 
