@@ -23,14 +23,14 @@ checksum(const struct payload *payload)
 }
 
 void
-payload_fill(void *memory, struct payload head)
+payload_fill(void *memory, const struct payload *head)
 {
 	struct payload *payload = memory;
-	uint64_t word = mix(head.number ^ (uint64_t)head.id << 40);
-	size_t left = head.size - sizeof head;
+	uint64_t word = mix(head->number ^ (uint64_t)head->id << 40);
+	size_t left = head->size - sizeof *head;
 	unsigned char *bytes = payload->filler;
 
-	memcpy(payload, &head, sizeof head);
+	memcpy(payload, head, sizeof *head);
 	for (; left >= sizeof word; left -= sizeof word, bytes += sizeof word) {
 		memcpy(bytes, &word, sizeof word);
 		word += 0x9e3779b97f4a7c15;

@@ -77,8 +77,9 @@ back_off(struct source *source)
 }
 
 /*
- * A pool that skips refuses nobody: without one that holds there is room for a publisher that has nothing
- * reserved. For once there may be none, when the pool has just moved on itself; then there is.
+ * A pool that skips refuses nobody: without one that holds there is room for a publisher that has
+ * nothing reserved. For once there may be none, when the pool has just moved on itself; then there
+ * is.
  */
 static void
 refused(struct source *source, uint64_t holders_before)
@@ -102,7 +103,7 @@ source_publish_one(struct source *source, weir_topic topic)
 	uint64_t holders = get(&stress.holders_come);
 	weir_status status;
 
-	payload_fill(source->buffer, head);
+	payload_fill(source->buffer, &head);
 	status = weir_publish(source->producer, topic, source->buffer, head.size);
 	if (status == WEIR_OK)
 		accepted(source, 1);
@@ -121,7 +122,7 @@ source_publish_surely(struct source *source, weir_topic topic)
 	struct payload head = next_payload(source, topic, 0);
 	weir_status status;
 
-	payload_fill(source->buffer, head);
+	payload_fill(source->buffer, &head);
 	do {
 		uint64_t holders = get(&stress.holders_come);
 
@@ -149,7 +150,7 @@ publish_with(struct source *source, weir_topic topic)
 
 	head.attributes = chance_below(&source->chance, 8);
 	attributes = payload_attributes(&head, &trace);
-	payload_fill(source->buffer, head);
+	payload_fill(source->buffer, &head);
 	status = weir_publish_with(source->producer, topic, &attributes, source->buffer, head.size);
 	if (status == WEIR_OK) {
 		accepted(source, 1);
@@ -195,7 +196,7 @@ reserve(struct source *source, weir_topic topic, uint32_t ahead, bool last)
 	}
 	CHECK_OK(status);
 	CHECK(((uintptr_t)data & 15) == 0, "data at %p", data);
-	payload_fill(data, head);
+	payload_fill(data, &head);
 	weir_trim(source->producer, head.size);
 	return true;
 }
@@ -329,7 +330,8 @@ source_end(struct source *source)
 
 /*
  * Failure events are the dispatchers' own: what they committed, and what had no room. Each tells of
- * one failure at least, and only for want of room may one be untold. How many were skipped is not known.
+ * one failure at least, and only for want of room may one be untold. How many were skipped is not
+ * known.
  */
 static void
 take_failures(weir_producer_counts *theirs, const weir_producer_counts *ours)

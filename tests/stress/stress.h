@@ -70,9 +70,11 @@ struct payload {
 enum { PAYLOAD_KEY = 1, PAYLOAD_TRACE = 2, PAYLOAD_TIME = 4 };
 
 /* size: at least that of a struct payload, which says the rest. */
-void payload_fill(void *memory, struct payload head);
+void payload_fill(void *memory, const struct payload *head);
 
-/* What the attributes of such an event are; its key is below AUDIT_KEYS, and others have it, too. */
+/*
+ * What the attributes of such an event are; its key is below AUDIT_KEYS, and others have it, too.
+ */
 weir_attributes payload_attributes(const struct payload *head, weir_trace *trace);
 
 /* Fails if anything of the event is not as it was filled. */
@@ -146,7 +148,9 @@ void audit_begin(struct audit *audit, enum mode mode, uint32_t sources, const st
 /* Verifies the event and its place among the others. */
 const struct payload *audit_event(struct audit *audit, const weir_event *event,
                                   const weir_delivery *delivery);
-/* The bus's own; returns the publisher up to whose event a gap goes, 0 if it is none, or not known. */
+/*
+ * The bus's own; returns the publisher up to whose event a gap goes, 0 if it is none, or not known.
+ */
 uint32_t audit_own_event(struct audit *audit, const weir_event *event,
                          const weir_delivery *delivery);
 /* At rest; how many events. */
