@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inline.h - the bodies of the hot path, and the layouts that they need. Private: use <weir/weir.h>.
+ * inline.h - the bodies of the hot path, and the layouts that they need. Private: use
+ * <weir/weir.h>.
  *
  * What stands here is compiled into the user's program, so it is part of the ABI.
  * weir_bus_open() hands WEIR_ABI_ to the library, which refuses a number that it
@@ -54,7 +55,9 @@
 /* Further than any limit. */
 #define WEIR_BEYOND_ (1ull << 63)
 
-/* weir_open_.state: one bit, what open reservations take in bytes (a multiple of 16), their count */
+/*
+ * weir_open_.state: one bit, what open reservations take in bytes (a multiple of 16), their count
+ */
 #define WEIR_INSIDE_ 1u             /* a call is between its first and its last instruction */
 #define WEIR_ONE_    (1ull << 32)   /* one of them */
 #define WEIR_COUNT_(state) ((state) >> 32)
@@ -74,12 +77,12 @@ struct weir_open_ {
 /*
  * What a producer writes beside its records, in 32 bytes of one line of the ring.
  *
- * An event is three runs of stores: here, the record from its beginning to its end,
- * here again (so a reservation's state comes before its header). Stores leave in order, and while the record's line
- * is on its way from a dispatcher's processor, how many further lines can be asked
- * for depends on the runs that wait: one run more, to another line, to other 32 bytes of the same
- * line, or back to the beginning of the record, costs a third of the throughput
- * where lines are slow (docs/decisions/0004-the-producers-line.md).
+ * An event is three runs of stores: here, the record from its beginning to its end, here again (so
+ * a reservation's state comes before its header). Stores leave in order, and while the record's
+ * line is on its way from a dispatcher's processor, how many further lines can be asked for depends
+ * on the runs that wait: one run more, to another line, to other 32 bytes of the same line, or back
+ * to the beginning of the record, costs a third of the throughput where lines are slow
+ * (docs/decisions/0004-the-producers-line.md).
  */
 struct weir_tail_ {
 	__attribute__((aligned(32)))
@@ -109,7 +112,8 @@ struct weir_producer {
 	uint32_t inherit;           /* or'd into topic_flags: hops of the event being handled */
 	/*
 	 * Of the reservations after the first. In a line of their own: a dispatcher that waits for
-	 * the commit asks for the tail's line again and again, and each reservation would have to get it back.
+	 * the commit asks for the tail's line again and again, and each reservation would have to
+	 * get it back.
 	 */
 	__attribute__((aligned(64)))
 	struct weir_open_ more;
@@ -238,8 +242,8 @@ weir_ask_ahead_(const uint64_t *record, uint64_t end, uint64_t limit)
 
 /*
  * Whether the record reserved last has its header. It may not when a signal handler has interrupted
- * weir_reserve() between the state and the header: then nothing may be built on it, since a dispatcher
- * could not walk over it. (What is in its payload is up to who commits it.)
+ * weir_reserve() between the state and the header: then nothing may be built on it, since a
+ * dispatcher could not walk over it. (What is in its payload is up to who commits it.)
  */
 WEIR_HELPER_ int
 weir_is_written_(weir_producer *producer, uint64_t more)
@@ -294,7 +298,9 @@ weir_publish(weir_producer *producer, weir_topic topic, const void *data, uint32
 	return WEIR_OK;
 }
 
-/* A refusal that the compiler knows to be one: else it warns that *ret_data may be uninitialized. */
+/*
+ * A refusal that the compiler knows to be one: else it warns that *ret_data may be uninitialized.
+ */
 WEIR_HELPER_ weir_status
 weir_refused_(weir_producer *producer)
 {
@@ -321,8 +327,8 @@ weir_reserve(weir_producer *producer, weir_topic topic, const weir_attributes *a
 	open = &tail->open;
 	state = __atomic_load_n(&open->state, __ATOMIC_RELAXED);
 	/*
-	 * A branch, not arithmetic: so the processor does not wait for this load, which waits for the
-	 * last commit's store, before it knows what to store.
+	 * A branch, not arithmetic: so the processor does not wait for this load, which waits for
+	 * the last commit's store, before it knows what to store.
 	 */
 	if (WEIR_UNLIKELY_(state)) {
 		open = &producer->more;

@@ -155,7 +155,10 @@ typedef struct weir_bus_options {
 	weir_clock clock;
 	weir_fence fence;
 	const char *stats_dir;        /* where weir top finds the counters; "" for nowhere */
-	/* Any thread, never from a publish; level as in syslog. NULL: warnings and errors to stderr. */
+	/*
+	 * Any thread, never from a publish; level as in syslog. NULL: warnings and errors to
+	 * stderr.
+	 */
 	void (*log)(void *context, int level, const char *id, const char *text);
 	void *log_context;
 } weir_bus_options;
@@ -213,7 +216,8 @@ WEIR_API void weir_bus_enable(weir_bus *bus, int enabled);
  *       with phase before, after or failed: "order.after.create". At most 255 bytes.
  *       Names that begin with "weir." are the bus's own: opening one that it does not have, and
  *       publishing to one, is WEIR_EINVAL.
- * Returns: WEIR_OK, WEIR_EINVAL (wildcard, empty token, other byte, too long), WEIR_ELIMIT, WEIR_ENOMEM.
+ * Returns: WEIR_OK, WEIR_EINVAL (wildcard, empty token, other byte, too long), WEIR_ELIMIT,
+ *          WEIR_ENOMEM.
  */
 WEIR_API weir_status weir_topic_open(weir_bus *bus, const char *name, weir_topic *ret_topic);
 WEIR_API weir_status weir_topic_find(const weir_bus *bus, const char *name, weir_topic *ret_topic);
@@ -235,14 +239,15 @@ typedef enum weir_behind {
 	/* A full ring refuses its producer until this pool has caught up. */
 	WEIR_BEHIND_HOLD = 0,
 	/* A producer that has room by every other pool but finds this one more than three quarters
-	 * of a ring behind, or without the room that it wants, moves it to the end of what is committed.
-	 * An event that a handler has begun is not skipped, nor are those that were copied with it,
-	 * at most a 64th of the ring; the rest is counted and told as "weir.gap" before the next event of that
-	 * producer (after a stuck handler has returned). Events are copied out before the call, so
-	 * that even a stuck handler holds no room. The time between two moves is that of filling three
-	 * quarters of a ring; who asks for room at the very moment in which the pool moves on by itself may have
-	 * WEIR_EFULL for once. flush and close wait for a running handler, its
-	 * batch_end and the gap as in any pool. Only with WEIR_ORDER_PRODUCER; no pool can be
+	 * of a ring behind, or without the room that it wants, moves it to the end of what is
+	 * committed. An event that a handler has begun is not skipped, nor are those that were
+	 * copied with it, at most a 64th of the ring; the rest is counted and told as "weir.gap"
+	 * before the next event of that producer (after a stuck handler has returned). Events are
+	 * copied out before the call, so that even a stuck handler holds no room. The time between
+	 * two moves is that of filling three quarters of a ring; who asks for room at the very
+	 * moment in which the pool moves on by itself may have WEIR_EFULL for once. flush and close
+	 * wait for a running handler, its batch_end and the gap as in any pool. Only with
+	 * WEIR_ORDER_PRODUCER; no pool can be
 	 * `after` it. For notifiers and other parts that may fall behind. */
 	WEIR_BEHIND_SKIP
 } weir_behind;
@@ -289,10 +294,12 @@ struct weir_pool_options {
 WEIR_API weir_status weir_pool_open(weir_bus *bus, const weir_pool_options *options, weir_pool **ret_pool);
 
 /*
- * weir_pool_close - deliver what was committed before the call, end its subscriptions, give up its place.
+ * weir_pool_close - deliver what was committed before the call, end its subscriptions, give up its
+ * place.
  *
  * After WEIR_OK and WEIR_ETIMEDOUT the pool is gone (what a stuck handler uses is leaked).
- * Returns also: WEIR_EINVAL (the default pool, or a pool is `after` it), WEIR_EDEADLK, WEIR_EFORKED.
+ * Returns also: WEIR_EINVAL (the default pool, or a pool is `after` it), WEIR_EDEADLK,
+ *               WEIR_EFORKED.
  */
 WEIR_API weir_status weir_pool_close(weir_pool *pool, uint64_t timeout_ns, weir_close_report *ret_report);
 
@@ -406,7 +413,9 @@ typedef struct weir_producer_options {
 	uint32_t ring_size;           /* default: the bus's */
 } weir_producer_options;
 
-/* weir_producer_open - the right to publish, for one thread at a time, until weir_producer_close(). */
+/*
+ * weir_producer_open - the right to publish, for one thread at a time, until weir_producer_close().
+ */
 WEIR_API weir_status weir_producer_open(weir_bus *bus, const weir_producer_options *options,
                                weir_producer **ret_producer);
 

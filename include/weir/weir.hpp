@@ -7,9 +7,9 @@
  *   weir::subscribe(bus.get(), "order.*.create",
  *                   [](const weir_event *event, const weir_delivery *delivery) { ... });
  *
- * All else is the C interface, <weir/weir.h>. A C++ exception that leaves a handler of the C interface
- * ends the process, by std::terminate(); one that leaves a callable given here does not leave
- * weir.hpp, and counts as a failure under WEIR_CODE_EXCEPTION. Its text goes nowhere.
+ * All else is the C interface, <weir/weir.h>. A C++ exception that leaves a handler of the C
+ * interface ends the process, by std::terminate(); one that leaves a callable given here does not
+ * leave weir.hpp, and counts as a failure under WEIR_CODE_EXCEPTION. Its text goes nowhere.
  */
 #ifndef WEIR_WEIR_HPP
 #define WEIR_WEIR_HPP
@@ -50,8 +50,8 @@ open(bus &ret_bus, const weir_bus_options *options = nullptr, const weir_pool_op
 namespace detail {
 
 /*
- * What `call` gives as a handler's code; nothing that it throws leaves. libstdc++ binds the reference to a
- * forced unwind to nothing, which is not what -fsanitize=null is to look for.
+ * What `call` gives as a handler's code; nothing that it throws leaves. libstdc++ binds the
+ * reference to a forced unwind to nothing, which is not what -fsanitize=null is to look for.
  */
 template <typename Call>
 __attribute__((no_sanitize("null"))) int
@@ -115,10 +115,11 @@ struct trampoline {
  * weir::subscribe - weir_subscribe() with a callable: (const weir_event *, const weir_delivery *),
  *                   that gives an int as a handler does, or nothing, which is success.
  *
- * The callable is moved or copied into the subscription and destroyed by it, on the bus's own thread
- * where `released` would be called; at once if this fails. One that has a member
+ * The callable is moved or copied into the subscription and destroyed by it, on the bus's own
+ * thread where `released` would be called; at once if this fails. One that has a member
  * batch_end(const weir_delivery *) gets that called as the C interface's batch_end. Several
- * dispatchers call it at once. options->batch_end and ->released are not for the user here: WEIR_EINVAL.
+ * dispatchers call it at once. options->batch_end and ->released are not for the user here:
+ * WEIR_EINVAL.
  */
 template <typename Callable>
 weir_status

@@ -19,7 +19,10 @@
 
 #define WI_CONTAINER(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
 #define WI_COUNT(array) (sizeof(array) / sizeof *(array))
-/* Each argument once: it may be the load of a word that others move, whose second value would be another. */
+/*
+ * Each argument once: it may be the load of a word that others move, whose second value would be
+ * another.
+ */
 #define WI_MIN(a, b) __extension__ ({                                                            \
 	__typeof__(a) min_a_ = (a);                                                              \
 	__typeof__(b) min_b_ = (b);                                                              \

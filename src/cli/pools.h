@@ -35,7 +35,10 @@ const char *wi_pool_wait_parse(const char *text, weir_wait *ret_wait);
 const char *wi_pools_add(struct wi_pool_specs *specs, const char *text);
 void wi_pools_fini(struct wi_pool_specs *specs);
 
-/* In the order given, since a pool can only be behind one that exists. *ret_failed: the pool that could not. */
+/*
+ * In the order given, since a pool can only be behind one that exists. *ret_failed: the pool that
+ * could not.
+ */
 weir_status wi_pools_open(struct wi_pool_specs *specs, weir_bus *bus, const char **ret_failed);
 
 /* "default" is the bus's; NULL: there is none of that name. */

@@ -122,7 +122,10 @@ fini(weir_bus *bus)
 	wi_sub(&open_count, 1u);
 }
 
-/* A page of the process, from its first bus on, that a forked child finds empty; and beside it open_count. */
+/*
+ * A page of the process, from its first bus on, that a forked child finds empty; and beside it
+ * open_count.
+ */
 static uint64_t *process_guard;
 static pthread_mutex_t process_lock = PTHREAD_MUTEX_INITIALIZER;
 

@@ -69,7 +69,10 @@ wi_bus_in_child(const weir_bus *bus)
 	return wi_load_relaxed(bus->guard) != WI_BUS_MAGIC;
 }
 
-/* This process was forked while a bus was open: liburcu's registry names threads that it does not have. */
+/*
+ * This process was forked while a bus was open: liburcu's registry names threads that it does not
+ * have.
+ */
 bool wi_bus_parent_had_one(void);
 
 void wi_bus_tell(weir_bus *bus, int level, const char *id, const char *text);

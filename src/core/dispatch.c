@@ -283,8 +283,9 @@ in_ring(const struct wi_batch *batch)
 }
 
 /*
- * The events that begin in [position, end), which lie in one piece from `first` on. This loop is what bounds a
- * dispatcher that is behind: one condition, and nothing in it that can be known before.
+ * The events that begin in [position, end), which lie in one piece from `first` on. This loop is
+ * what bounds a dispatcher that is behind: one condition, and nothing in it that can be known
+ * before.
  * keyed: WEIR_ORDER_KEY, so only those that are this dispatcher's.
  */
 static inline __attribute__((always_inline)) void
@@ -337,9 +338,10 @@ walk_keyed(struct wi_dispatcher *dispatcher, struct wi_batch *batch, uint64_t en
 /* -- where the producer may move the cursor: WEIR_BEHIND_SKIP ---------------- */
 
 /*
- * Copies whole records, from the batch's position to `end` or to where the last one ends, which is returned. It may be
- * nonsense: a producer that has moved the cursor writes over them. Each word is read once, and no length leads
- * out of what is mapped; the race is meant, so ThreadSanitizer does not look.
+ * Copies whole records, from the batch's position to `end` or to where the last one ends, which is
+ * returned. It may be nonsense: a producer that has moved the cursor writes over them. Each word is
+ * read once, and no length leads out of what is mapped; the race is meant, so ThreadSanitizer does
+ * not look.
  */
 static __attribute__((noinline, no_sanitize("thread"))) uint64_t
 copy_out(const struct wi_dispatcher *dispatcher, const struct wi_batch *batch, uint64_t end)
@@ -365,8 +367,8 @@ copy_out(const struct wi_dispatcher *dispatcher, const struct wi_batch *batch, u
 }
 
 /*
- * One swap says that nothing of the copy was overwritten, since the producer moves the cursor before it
- * overwrites, and gives the room back (E2, E11).
+ * One swap says that nothing of the copy was overwritten, since the producer moves the cursor
+ * before it overwrites, and gives the room back (E2, E11).
  */
 static bool
 take_copy(struct wi_dispatcher *dispatcher, struct wi_batch *batch, uint64_t end, uint64_t *ret_end)
@@ -380,7 +382,10 @@ take_copy(struct wi_dispatcher *dispatcher, struct wi_batch *batch, uint64_t end
 	return wi_cas(&cursor->position, &position, *ret_end);
 }
 
-/* The sequence at the place that the producer has moved the cursor to. False: it has moved it again since (E11). */
+/*
+ * The sequence at the place that the producer has moved the cursor to. False: it has moved it again
+ * since (E11).
+ */
 static bool
 find_note(const struct wi_cursor *cursor, uint64_t position, uint64_t *ret_sequence)
 {
@@ -425,8 +430,6 @@ skip_to_cursor(struct wi_dispatcher *dispatcher, struct wi_batch *batch)
 	while (!find_note(cursor, batch->position, &sequence));
 	batch->sequence = sequence - wi_load_relaxed(&batch->lane->first_sequence);
 	batch->left--;
-	if (batch->sequence == before)
-		return;
 	wi_add_own(&dispatcher->skipped_behind, batch->sequence - before);
 	tell_gap(dispatcher, before + 1, batch->sequence);
 }
@@ -547,8 +550,8 @@ time_is_over(struct wi_dispatcher *dispatcher, uint64_t began, uint32_t count)
 }
 
 /*
- * One batch of one lane, if there is anything. How many events. The tail is asked for once: each time
- * takes its line away from the producer.
+ * One batch of one lane, if there is anything. How many events. The tail is asked for once: each
+ * time takes its line away from the producer.
  */
 static uint32_t
 drain(struct wi_dispatcher *dispatcher, struct wi_lane *lane)

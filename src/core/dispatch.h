@@ -18,8 +18,8 @@
 #include "core/pool.h"
 
 /*
- * What a dispatcher of a WEIR_BEHIND_SKIP pool may copy out of a ring of any size: one walk, and the largest record
- * that begins in it. Only pages that are touched take memory.
+ * What a dispatcher of a WEIR_BEHIND_SKIP pool may copy out of a ring of any size: one walk, and
+ * the largest record that begins in it. Only pages that are touched take memory.
  */
 #define WI_DISPATCH_COPY_SIZE ((size_t)WI_RING_SIZE_MAX / 64 + WI_RING_SIZE_MAX / 4 + 4096)
 
@@ -27,9 +27,10 @@
 uint32_t wi_dispatch_pass(struct wi_dispatcher *dispatcher);
 
 /*
- * For a dispatcher that spins and has found nothing for a while: looks at the tails of its busy lanes, a
- * few dozen times or until one has moved. With each look it asks for the line of the next record, so that this one
- * comes together with the tail and not after it. False: there are none, or too many.
+ * For a dispatcher that spins and has found nothing for a while: looks at the tails of its busy
+ * lanes, a few dozen times or until one has moved. With each look it asks for the line of the next
+ * record, so that this one comes together with the tail and not after it. False: there are none, or
+ * too many.
  */
 bool wi_dispatch_watch(struct wi_dispatcher *dispatcher);
 
@@ -37,8 +38,9 @@ bool wi_dispatch_watch(struct wi_dispatcher *dispatcher);
 uint32_t wi_dispatch_poll(struct wi_dispatcher *dispatcher, uint32_t count_max);
 
 /*
- * For the thread that takes over: finishes the batch that its predecessor was unwound out of by a handler
- * or batch_end, which has failed under WEIR_CODE_UNWOUND. All others get the event and their batch_end.
+ * For the thread that takes over: finishes the batch that its predecessor was unwound out of by a
+ * handler or batch_end, which has failed under WEIR_CODE_UNWOUND. All others get the event and
+ * their batch_end.
  */
 void wi_dispatch_resume(struct wi_dispatcher *dispatcher);
 

@@ -63,7 +63,10 @@ drain_lane(struct drain *drain, struct wi_lane *lane)
 	return true;
 }
 
-/* One look at each lane in turn: a lane's target is its tail when its turn comes, never earlier than the call. */
+/*
+ * One look at each lane in turn: a lane's target is its tail when its turn comes, never earlier
+ * than the call.
+ */
 static bool
 drain_round(struct drain *drain, bool onward_only)
 {

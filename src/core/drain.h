@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* drain.h - wait until what was committed is through, with what handlers published because of it. */
+/*
+ * drain.h - wait until what was committed is through, with what handlers published because of it.
+ */
 #ifndef WI_CORE_DRAIN_H
 #define WI_CORE_DRAIN_H
 

@@ -10,7 +10,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Copies what both know into `known`, whose size member becomes known_size. NULL: all zero. False: refused. */
+/*
+ * Copies what both know into `known`, whose size member becomes known_size. NULL: all zero. False:
+ * refused.
+ */
 bool wi_options_take(void *known, size_t known_size, const void *given);
 
 /* The other way, for results: fills as much of `ret` as its size member says. */

@@ -37,8 +37,8 @@ wi_dispatcher_enter(struct wi_dispatcher *dispatcher)
 /* -- a handler that forks --------------------------------------------------- */
 
 /*
- * In the child, where the handler goes on. Behind it a dispatcher looks for open reservations anyway, and
- * finds the child there: nothing is asked for it after each call.
+ * In the child, where the handler goes on. Behind it a dispatcher looks for open reservations
+ * anyway, and finds the child there: nothing is asked for it after each call.
  */
 static void
 note_child(void)
@@ -118,9 +118,9 @@ replace(struct wi_dispatcher *dispatcher)
 }
 
 /*
- * The thread's end: it has been told to stop, or something that it called has ended it (pthread_exit(),
- * cancellation). The stack is unwound up to run() then, and what was under way stands in the dispatcher.
- * Called again from the beginning if that happens here.
+ * The thread's end: it has been told to stop, or something that it called has ended it
+ * (pthread_exit(), cancellation). The stack is unwound up to run() then, and what was under way
+ * stands in the dispatcher. Called again from the beginning if that happens here.
  */
 static void
 leave(void *argument)
@@ -424,8 +424,9 @@ handled(const struct wi_pool *pool)
 }
 
 /*
- * Since it opened. Dispatchers of a WEIR_ORDER_KEY pool that is closed while events flow stop at different
- * places: what lies between them was for those that came so far, and is no more than they took of it.
+ * Since it opened. Dispatchers of a WEIR_ORDER_KEY pool that is closed while events flow stop at
+ * different places: what lies between them was for those that came so far, and is no more than they
+ * took of it.
  */
 static uint64_t
 seen(const struct wi_pool *pool)

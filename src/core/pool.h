@@ -2,10 +2,11 @@
 /*
  * pool.h - a group of dispatchers with a cursor of its own in every ring.
  *
- * With WEIR_ORDER_PRODUCER the dispatchers of a pool share one cursor in each ring, and the lease says
- * whose turn it is. With WEIR_ORDER_KEY each has one of its own and looks at every header: a
+ * With WEIR_ORDER_PRODUCER the dispatchers of a pool share one cursor in each ring, and the lease
+ * says whose turn it is. With WEIR_ORDER_KEY each has one of its own and looks at every header: a
  * key belongs to one of them (wi_pool_owner), so its events never run at once, whichever producers
- * they come from. What follows such a pool, and a producer's room, follow the slowest of its cursors.
+ * they come from. What follows such a pool, and a producer's room, follow the slowest of its
+ * cursors.
  *
  * A dispatcher's first line is its slot: what others read of it. It says in which
  * subscription it is (E7) and which version of the routes it uses (E9); the
@@ -174,8 +175,8 @@ bool wi_pool_stop(struct wi_pool *pool, uint64_t deadline);
 void wi_pool_destroy(struct wi_pool *pool);
 
 /*
- * Takes the leases of a pool that stops, for ever, and gives its rings up; those that a stuck handler is
- * in have to wait until it returns. Again until true.
+ * Takes the leases of a pool that stops, for ever, and gives its rings up; those that a stuck
+ * handler is in have to wait until it returns. Again until true.
  */
 bool wi_pool_bury(struct wi_pool *pool);
 
@@ -199,8 +200,8 @@ wi_pool_bound(const struct wi_pool *pool, const struct wi_ring *ring)
 }
 
 /*
- * Which dispatcher of a WEIR_ORDER_KEY pool an event is for. Without a key they take turns, by a number
- * that all of them see alike.
+ * Which dispatcher of a WEIR_ORDER_KEY pool an event is for. Without a key they take turns, by a
+ * number that all of them see alike.
  */
 static inline uint32_t
 wi_pool_owner(const struct wi_pool *pool, const weir_event *event, uint64_t sequence)
@@ -209,7 +210,10 @@ wi_pool_owner(const struct wi_pool *pool, const weir_event *event, uint64_t sequ
 
 	if (!weir_event_key(event, &key))
 		return (uint32_t)(sequence % pool->dispatcher_count);
-	/* By 2^64 / golden ratio, and the upper bits: keys that count up, or are multiples of something, spread. */
+	/*
+	 * By 2^64 / golden ratio, and the upper bits: keys that count up, or are multiples of
+	 * something, spread.
+	 */
 	return (uint32_t)((key * 0x9e3779b97f4a7c15u >> 32) * pool->dispatcher_count >> 32);
 }
 
@@ -235,8 +239,8 @@ wi_pool_let(struct wi_pool *pool)
 }
 
 /*
- * A handler has forked, and the child has returned from it: nothing else may be called there, and there is
- * no other thread. Ends the child.
+ * A handler has forked, and the child has returned from it: nothing else may be called there, and
+ * there is no other thread. Ends the child.
  */
 WI_COLD void wi_dispatcher_leave_child(void) __attribute__((noreturn));
 

@@ -9,7 +9,10 @@
 #include "base/memory.h"
 #include "core/record.h"
 
-/* Opening and closing producers, and buses that end meanwhile; of the process, since a handle may outlive its bus. */
+/*
+ * Opening and closing producers, and buses that end meanwhile; of the process, since a handle may
+ * outlive its bus.
+ */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* This thread's own producers, of all buses. */
@@ -25,10 +28,10 @@ static bool own_key_made;
 enum { FIRST_POSITION = WI_LINE };
 
 /*
- * How much of the producer lies in the page that is wiped in a child; the rest is in the next one. There
- * nothing of it is in the page's first line, where the tail lies in the ring's: processors compare the
- * low 12 bits of a load's address with those of stores that have not left yet, and a load of the
- * producer would wait for each store to the tail.
+ * How much of the producer lies in the page that is wiped in a child; the rest is in the next one.
+ * There nothing of it is in the page's first line, where the tail lies in the ring's: processors
+ * compare the low 12 bits of a load's address with those of stores that have not left yet, and a
+ * load of the producer would wait for each store to the tail.
  */
 enum { WIPED = WI_LINE };
 
@@ -70,7 +73,10 @@ wi_producer_limit(struct wi_producer *producer)
 	return least == WI_CURSOR_UNUSED ? wi_load_relaxed(&producer->hot.tail->position) + room : least + room;
 }
 
-/* In the older of the two notes: the other one stays whole as long as the cursor stands where it says (E11). */
+/*
+ * In the older of the two notes: the other one stays whole as long as the cursor stands where it
+ * says (E11).
+ */
 static void
 note_skip(struct wi_cursor *cursor, const struct weir_tail_ *tail)
 {
@@ -81,8 +87,8 @@ note_skip(struct wi_cursor *cursor, const struct weir_tail_ *tail)
 }
 
 /*
- * Moves one to the tail if it is in the way. A try fails only because the dispatcher has moved on, by an
- * event at least; after some, who publishes is to ask again later.
+ * Moves one to the tail if it is in the way. A try fails only because the dispatcher has moved on,
+ * by an event at least; after some, who publishes is to ask again later.
  */
 static void
 skip_one(struct wi_cursor *cursor, const struct weir_tail_ *tail, uint64_t end, uint64_t room)
@@ -176,7 +182,10 @@ change_ring(struct wi_lane *lane, uint32_t ring_size)
 	if (!ring && !(ring = wi_ring_create(ring_size)))
 		return WEIR_ENOMEM;
 	*place = NULL;
-	/* Somebody who loaded lane->ring long ago may still look at this one: cursors before the tail. */
+	/*
+	 * Somebody who loaded lane->ring long ago may still look at this one: cursors before the
+	 * tail.
+	 */
 	for (int i = 0; i < WI_CURSOR_COUNT_MAX; i++)
 		show_cursors(ring, 1u << i, wi_load_acquire(&lane->ring->cursor[i].done));
 	wi_store_relaxed(&ring->tail.open.state, 0u);

@@ -8,8 +8,8 @@
  * nobody has to be told. A ring of another size takes the old one's place at the same position.
  *
  * The producer's side is private: weir_producer in <weir/inline.h>, the front of which lies in a
- * page that reads as zeros in a forked child, and what is here. A producer that is still open when the bus
- * closes keeps its pages, with the gate shut, until it is closed.
+ * page that reads as zeros in a forked child, and what is here. A producer that is still open when
+ * the bus closes keeps its pages, with the gate shut, until it is closed.
  *
  * The gate (edge E5, a Dekker pair with the heavy fence on the closer's side):
  *
@@ -132,10 +132,11 @@ weir_status wi_producer_open(struct wi_lanes *lanes, const weir_producer_options
 void wi_producer_close(struct wi_producer *producer);
 
 /*
- * So many cursors in every ring, at what is committed, all of them at one place. While producers run: the cursor is shown at the tail of a
- * moment, the heavy fence makes every refresh of a limit from then on see it, and the tail is read again. A limit
- * taken before ends at most a ring's length beyond that second tail, so from there nothing is overwritten
- * unread. skip: from then on producers may move them. False: so many of the 16 are not free.
+ * So many cursors in every ring, at what is committed, all of them at one place. While producers
+ * run: the cursor is shown at the tail of a moment, the heavy fence makes every refresh of a limit
+ * from then on see it, and the tail is read again. A limit taken before ends at most a ring's
+ * length beyond that second tail, so from there nothing is overwritten unread. skip: from then on
+ * producers may move them. False: so many of the 16 are not free.
  */
 bool wi_lanes_open_cursors(struct wi_lanes *lanes, uint32_t count, bool skip, uint32_t *ret_cursors);
 /* again: they may be given to other pools. */
@@ -147,8 +148,9 @@ weir_status wi_producer_open_for_thread(struct wi_lanes *lanes, struct wi_produc
 
 /*
  * Shuts the gates of all producers (but those of dispatchers, unless `all`), for `why`, and of
- * those that open later. On return no publish that passed before is still inside. False: the deadline
- * came first. Where the heavy fence fails, a millisecond has to do for what publishers have stored.
+ * those that open later. On return no publish that passed before is still inside. False: the
+ * deadline came first. Where the heavy fence fails, a millisecond has to do for what publishers
+ * have stored.
  */
 bool wi_lanes_shut(struct wi_lanes *lanes, uint32_t why, bool all, uint64_t deadline);
 void wi_lanes_unshut(struct wi_lanes *lanes, uint32_t why);
@@ -162,9 +164,10 @@ void wi_lanes_each(struct wi_lanes *lanes, void (*visit)(void *context, const st
 uint64_t wi_producer_limit(struct wi_producer *producer);
 
 /*
- * For the producer's thread, which wants room up to `end`: if all other pools leave it, moves the cursors of
- * WEIR_BEHIND_SKIP pools that do not, or that are more than three quarters of the ring behind, to the tail
- * (E11). False: the others do not, or there are none. At most 16 loads, and a few tries for each cursor moved.
+ * For the producer's thread, which wants room up to `end`: if all other pools leave it, moves the
+ * cursors of WEIR_BEHIND_SKIP pools that do not, or that are more than three quarters of the ring
+ * behind, to the tail (E11). False: the others do not, or there are none. At most 16 loads, and a
+ * few tries for each cursor moved.
  */
 WI_COLD bool wi_producer_skip(struct wi_producer *producer, uint64_t end);
 

@@ -110,7 +110,10 @@ weir_refuse_(weir_producer *handle)
 	if (wi_producer_in_child(producer))
 		return WEIR_EFORKED;
 #ifndef NDEBUG
-	/* A signal handler interrupts its own thread; anybody else is a second thread in one producer. */
+	/*
+	 * A signal handler interrupts its own thread; anybody else is a second thread in one
+	 * producer.
+	 */
 	if (wi_producer_inside(producer)) {
 		uint32_t thread = wi_load_relaxed(&producer->inside_thread);
 
@@ -454,7 +457,10 @@ reserve_scratch(struct wi_producer *producer, const struct entry *entry, void **
 	producer->scratch_last = producer->scratch_used;
 	producer->scratch_used += entry->need;
 	producer->scratch_count++;
-	/* Who disables may not have come to it yet: until these are committed nothing goes into the ring. */
+	/*
+	 * Who disables may not have come to it yet: until these are committed nothing goes into the
+	 * ring.
+	 */
 	wi_store_relaxed(&producer->hot.limit, 0u);
 	return open_one(producer, event, 0);
 }

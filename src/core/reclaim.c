@@ -100,7 +100,10 @@ unlink_from_pool(struct wi_subscription *subscription)
 	*at = subscription->next;
 }
 
-/* With the control lock. Out of memory: it stays marked, which is enough for its handler, until later. */
+/*
+ * With the control lock. Out of memory: it stays marked, which is enough for its handler, until
+ * later.
+ */
 static void
 remove_marked(struct wi_reclaimer *reclaimer)
 {
@@ -238,8 +241,8 @@ free_parts(struct wi_pool *pool)
 }
 
 /*
- * With the control lock. Only parts that were there before the grace period: `retired` of a pool that
- * opened since is empty, and what was retired since still lies in its routes.
+ * With the control lock. Only parts that were there before the grace period: `retired` of a pool
+ * that opened since is empty, and what was retired since still lies in its routes.
  */
 static bool
 free_all_parts(struct wi_reclaimer *reclaimer)

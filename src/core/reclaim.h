@@ -34,7 +34,9 @@ struct wi_reclaimer {
 	weir_subscription_counts gone;          /* of subscriptions that are free again; control lock */
 };
 
-/* Marks it and hands it over. WEIR_ENOENT: the id is stale. WEIR_OK also if it was marked before. */
+/*
+ * Marks it and hands it over. WEIR_ENOENT: the id is stale. WEIR_OK also if it was marked before.
+ */
 weir_status wi_reclaimer_mark(struct wi_reclaimer *reclaimer, const struct wi_registry *registry, uint64_t id);
 
 /*

@@ -237,7 +237,9 @@ wi_subscription_sum(const struct wi_subscription *subscription, weir_subscriptio
 		const struct wi_tally *tally = &subscription->tally[i];
 		weir_subscription_counts one = { 0 };
 
-		/* Outcomes before `due`: a reader may lag, but never sees more done than was due. */
+		/*
+		 * Outcomes before `due`: a reader may lag, but never sees more done than was due.
+		 */
 		one.ok = wi_load_acquire(&tally->ok);
 		one.failed = wi_load_acquire(&tally->failed);
 		one.skipped_quarantine = wi_load_acquire(&tally->skipped_quarantine);

@@ -121,15 +121,18 @@ struct wi_subscription *wi_subscription_create(struct wi_pool *pool, uint32_t in
 void wi_subscription_destroy(struct wi_subscription *subscription);
 
 /*
- * Makes a free one ready: copies pattern, name and options, zeroes the tallies, and
- * gives it a new generation. False: no memory, still free. It becomes active by wi_subscription_start().
+ * Makes a free one ready: copies pattern, name and options, zeroes the tallies, and gives it a new
+ * generation. False: no memory, still free. It becomes active by wi_subscription_start().
  */
 bool wi_subscription_init(struct wi_subscription *subscription, const char *pattern,
                           weir_handler_fn handler, void *context,
                           const weir_subscription_options *options, uint64_t serial);
 void wi_subscription_start(struct wi_subscription *subscription, uint32_t flags);
 
-/* Sets or clears state bits of the subscription that `id` names. False: it is not that one any more. */
+/*
+ * Sets or clears state bits of the subscription that `id` names. False: it is not that one any
+ * more.
+ */
 bool wi_subscription_mark(struct wi_subscription *subscription, uint64_t id, uint32_t set,
                           uint32_t clear, uint32_t *ret_before);
 

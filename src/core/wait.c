@@ -51,8 +51,8 @@ take_park_credit(struct wi_dispatcher *dispatcher)
 }
 
 /*
- * A pool of its own, as far as waiting goes: no neighbour can do what is there for it, so it neither naps
- * nor counts on one that is awake.
+ * A pool of its own, as far as waiting goes: no neighbour can do what is there for it, so it
+ * neither naps nor counts on one that is awake.
  */
 static bool
 is_alone(const struct wi_pool *pool)
@@ -60,7 +60,10 @@ is_alone(const struct wi_pool *pool)
 	return pool->order == WEIR_ORDER_KEY;
 }
 
-/* The last one awake of its pool. The caller is awake again before it wakes neighbours, on every way out. */
+/*
+ * The last one awake of its pool. The caller is awake again before it wakes neighbours, on every
+ * way out.
+ */
 static void
 park(struct wi_dispatcher *dispatcher)
 {
@@ -78,7 +81,10 @@ park(struct wi_dispatcher *dispatcher)
 		return;
 	if (stopped(pool) || wi_dispatch_pending(dispatcher))   /*   and only then the look. */
 		return;
-	/* A neighbour that woke meanwhile may hold a ring that we passed over, and get stuck in another. */
+	/*
+	 * A neighbour that woke meanwhile may hold a ring that we passed over, and get stuck in
+	 * another.
+	 */
 	if (!is_alone(pool) && wi_load_relaxed(&pool->awake))
 		return;
 	wi_add_own(&dispatcher->parks, 1);

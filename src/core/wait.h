@@ -2,11 +2,10 @@
 /*
  * wait.h - what a dispatcher does when there is nothing to read.
  *
- * Of a pool's dispatchers the last one awake parks (with WEIR_ORDER_KEY each does, since its events are for it
- * alone): it announces itself and is
- * woken by a publisher (wake.h). The others nap: up to a millisecond while one is awake,
- * so that what a stuck neighbour leaves lying is found, and long once all sleep. Who is
- * woken from parking wakes one napper, which begins to nap short again.
+ * Of a pool's dispatchers the last one awake parks (with WEIR_ORDER_KEY each does, since its events
+ * are for it alone): it announces itself and is woken by a publisher (wake.h). The others nap: up
+ * to a millisecond while one is awake, so that what a stuck neighbour leaves lying is found, and
+ * long once all sleep. Who is woken from parking wakes one napper, which begins to nap short again.
  *
  * Announcing costs every other processor an interrupt of some 8 us (membarrier), so a
  * dispatcher parks at most about a thousand times a second and sleeps by time beyond that.

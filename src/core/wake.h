@@ -16,8 +16,9 @@
  * that it left, so one that was overtaken between its look and its sleep does
  * not fall asleep (with a plain flag it would, if another sleeper had set it again).
  *
- * One sleeper is woken by the publisher; it wakes one of each cursor's (futex bits), so a publisher makes at most one system call. Within a pool only the last
- * dispatcher that is awake sleeps like this; the others nap (wait.h).
+ * One sleeper is woken by the publisher; it wakes one of each cursor's (futex bits), so a publisher
+ * makes at most one system call. Within a pool only the last dispatcher that is awake sleeps like
+ * this; the others nap (wait.h).
  *
  * Who waits for a manual pool waits in epoll and not in the futex: the pool is `armed` beside the
  * word, and whoever moves the word on writes to the descriptors of all pools that are (edge E12).
@@ -65,9 +66,9 @@ bool wi_wake_sleep(struct wi_wake *wake, uint32_t announced, uint32_t cursor, ui
 void wi_wake_one(struct wi_wake *wake);
 
 /*
- * For who has slept, or was about to: wakes one of each cursor's, its own too, where another may have parked as the
- * last one awake before. Once for each time that a publisher moved the word on, by whoever comes
- * first: if all who are woken did so, they would keep each other awake for ever.
+ * For who has slept, or was about to: wakes one of each cursor's, its own too, where another may
+ * have parked as the last one awake before. Once for each time that a publisher moved the word on,
+ * by whoever comes first: if all who are woken did so, they would keep each other awake for ever.
  */
 void wi_wake_others(struct wi_wake *wake);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fault_fence.c - a sandbox refuses membarrier, or futexes: from the beginning, or while the bus runs.
+ * fault_fence.c - a sandbox refuses membarrier, or futexes: from the beginning, or while the bus
+ * runs.
  *
  * The heavy fence is what parking, closing, disabling and unsubscribing rely on. Without it,
  * events still arrive in time, unsubscribe_wait still means what it says, a disabled bus takes
@@ -50,7 +51,10 @@ refuse_membarrier(unsigned error)
 	CHECK(syscall(SYS_membarrier, 0, 0, 0) == -1, "membarrier still works");
 }
 
-/* FUTEX_WAIT_BITSET and FUTEX_WAKE_BITSET, both private, answer `error` from now on, in all threads. */
+/*
+ * FUTEX_WAIT_BITSET and FUTEX_WAKE_BITSET, both private, answer `error` from now on, in all
+ * threads.
+ */
 static void
 refuse_futex(unsigned error)
 {

@@ -411,7 +411,9 @@ start_timer(void)
 	arm_timer();
 }
 
-/* The call that was interrupted may have been through; from the next one on all is as in any child. */
+/*
+ * The call that was interrupted may have been through; from the next one on all is as in any child.
+ */
 static void
 go_on_in_child(weir_producer *with)
 {
@@ -469,7 +471,10 @@ enum { HANDLER_FORKS = 20, AT_ONCE = 50 };
 
 static uint64_t *calls_in_child, handled_by_forker;
 
-/* Every event is handled in the parent; a child either ends here or returns, and is not called again. */
+/*
+ * Every event is handled in the parent; a child either ends here or returns, and is not called
+ * again.
+ */
 static int
 fork_in_handler(const weir_event *event, const weir_delivery *delivery, void *context)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fault_stop.c - the process is stopped and continued under load, whatever its threads are doing; and
- * its threads are moved to other processors, and all to one, while they run.
+ * fault_stop.c - the process is stopped and continued under load, whatever its threads are doing;
+ * and its threads are moved to other processors, and all to one, while they run.
  *
- * No clock may be taken for progress, and no processor for one's own: nothing is lost, nobody counts
- * as stuck or woken late, and what sleeps by time wakes up.
+ * No clock may be taken for progress, and no processor for one's own: nothing is lost, nobody
+ * counts as stuck or woken late, and what sleeps by time wakes up.
  */
 #include <dirent.h>
 #include <pthread.h>
@@ -103,7 +103,10 @@ run_child(weir_wait wait, uint64_t duration)
 	return 0;
 }
 
-/* All threads of the process may use one processor only, or any; one that ends meanwhile does not matter. */
+/*
+ * All threads of the process may use one processor only, or any; one that ends meanwhile does not
+ * matter.
+ */
 static void
 move_threads(pid_t process, const cpu_set_t *to)
 {

@@ -285,7 +285,9 @@ publish_all(void)
 			attributes.key = (uint64_t)i;   /* a producer's events in order, also by key */
 			CHECK_OK(weir_publish_wait(producer[i], topic, &attributes, &number,
 			                           sizeof number, 20 * SECOND));
-			/* Nobody hears these; without a key they are for each dispatcher in turn. */
+			/*
+			 * Nobody hears these; without a key they are for each dispatcher in turn.
+			 */
 			CHECK_OK(weir_publish_wait(producer[i], topic_other, NULL, "x", 1, 20 * SECOND));
 		}
 	CHECK_OK(weir_bus_flush(bus, 20 * SECOND));

@@ -86,8 +86,8 @@ kind_of(const unsigned char *code)
 }
 
 /*
- * The kernel's code that reads the clock for the process. It begins anew whenever the kernel has moved
- * the clock meanwhile, which a trap for each instruction makes likely: not counted.
+ * The kernel's code that reads the clock for the process. It begins anew whenever the kernel has
+ * moved the clock meanwhile, which a trap for each instruction makes likely: not counted.
  */
 static struct {
 	greg_t begin, end;

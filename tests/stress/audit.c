@@ -2,9 +2,9 @@
 /*
  * audit.c - what a pool is owed, event by event, in whatever order it promises.
  *
- * What the engine orders (a lease, a cursor, the events of one key) is plain memory here, one word for each
- * event source or key: that is a part of the test, which ThreadSanitizer judges. What it does not
- * order is relaxed, so that this makes no order either.
+ * What the engine orders (a lease, a cursor, the events of one key) is plain memory here, one word
+ * for each event source or key: that is a part of the test, which ThreadSanitizer judges. What it
+ * does not order is relaxed, so that this makes no order either.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -142,7 +142,10 @@ check_number(const struct audit *audit, struct track *track, const struct payloa
 	track->number = payload->number;
 }
 
-/* The pool in front is through with it: what it wrote of the event is there, and stays as long as the event. */
+/*
+ * The pool in front is through with it: what it wrote of the event is there, and stays as long as
+ * the event.
+ */
 static void
 check_front(const struct audit *audit, const weir_delivery *delivery)
 {

@@ -40,7 +40,10 @@ audit(const weir_event *event, const weir_delivery *delivery, void *context)
 	return 0;
 }
 
-/* The bus's own events take numbers of the dispatchers' sequences: those that are no gap tell of failures. */
+/*
+ * The bus's own events take numbers of the dispatchers' sequences: those that are no gap tell of
+ * failures.
+ */
 static int
 audit_own(const weir_event *event, const weir_delivery *delivery, void *context)
 {
@@ -48,7 +51,9 @@ audit_own(const weir_event *event, const weir_delivery *delivery, void *context)
 	uint32_t skipped = audit_own_event(&handlers_audit, event, delivery);
 
 	(void)context;
-	/* Of a producer that the test opened each event has the number that it is of its sequence. */
+	/*
+	 * Of a producer that the test opened each event has the number that it is of its sequence.
+	 */
 	if (skipped)
 		set(&handled[skipped], delivery->sequence);
 	if (weir_event_topic(event).id == stress.topic_gap.id)

@@ -12,13 +12,13 @@
  *          each sequence once
  *   skip   each sequence in an event or in one gap, in order; the gaps are skipped_behind; a publisher is not
  *          refused while no other pool holds
- * Pools that come and go, of all modes, some behind this one or each other (`after`), require the same
- * from their first event on, and that the pool in front is through with what they get.
- * Guests (churn.c) are called exactly for what was published while they were subscribed, in order,
- * never after `released`, which comes once. Publishers keep books of every call by its outcome,
- * which must be the engine's to the last one. At quiet moments all publishers rest, the bus is
- * flushed, and every identity must hold exactly; then dispatchers may park. At the end the bus
- * closes with nothing undelivered and leaves no thread, file or mapping.
+ * Pools that come and go, of all modes, some behind this one or each other (`after`), require the
+ * same from their first event on, and that the pool in front is through with what they get. Guests
+ * (churn.c) are called exactly for what was published while they were subscribed, in order, never
+ * after `released`, which comes once. Publishers keep books of every call by its outcome, which
+ * must be the engine's to the last one. At quiet moments all publishers rest, the bus is flushed,
+ * and every identity must hold exactly; then dispatchers may park. At the end the bus closes with
+ * nothing undelivered and leaves no thread, file or mapping.
  *
  * Near misses (parks, lanes taken over, refusals, waits that had to wait) are printed, and those
  * that an instance is bound to reach must not be 0: else it tests less than it says.
@@ -336,7 +336,9 @@ take_settings(char **word)
 		.producers = (uint32_t)atoi(word[3]),
 		.style = (enum style)choose(word[4], styles),
 		.fence = (weir_fence)choose(word[5], fences),
-		/* Handlers are slow under a sanitizer, and who flushes waits for some rings full. */
+		/*
+		 * Handlers are slow under a sanitizer, and who flushes waits for some rings full.
+		 */
 		.ring_size = choose(word[6], rings) ? 4096 : SANITIZED ? 65536 : 0,
 		.toggle = word[7] && strcmp(word[7], "toggle") == 0,
 	};

@@ -443,8 +443,8 @@ test_open_while_a_producer_runs(void **state)
 }
 
 /*
- * The bound of a pool behind is the least of the cursors in front, while they move: one that is read twice, first to
- * compare and then to use, may be beyond another by then.
+ * The bound of a pool behind is the least of the cursors in front, while they move: one that is
+ * read twice, first to compare and then to use, may be beyond another by then.
  */
 static void
 test_least_is_read_once(void **state)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_pools.c - several pools on a bus: what each sees, who is behind whom, opening and closing. */
+/*
+ * test_pools.c - several pools on a bus: what each sees, who is behind whom, opening and closing.
+ */
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -597,7 +599,9 @@ test_idle_stays_asleep(void **state)
 	usleep(100000);
 	parks = unit_pool_counts(bus).parks;
 	usleep(HALF_SECONDS * 500000);
-	/* Each looks by itself every half a second, and some of them nap and park anew in between. */
+	/*
+	 * Each looks by itself every half a second, and some of them nap and park anew in between.
+	 */
 	assert_in_range(unit_pool_counts(bus).parks - parks, 0, 10 * DISPATCHERS * HALF_SECONDS);
 	weir_producer_close(producer);
 	unit_close(bus);

@@ -2,10 +2,10 @@
 /*
  * test_ring.c - a tiny ring, driven by every sequence of operations, against a naive model.
  *
- * The ring holds 128 bytes, so that a few records go round it: begin at its last 16 bytes, run
- * on past its end, fill it to the last byte. The sequences, of all operations up to a depth, begin
- * at every place in the ring, near the first position, 2^32 and 2^63. After each operation everything is
- * compared: status, contents of all records that a cursor has not passed, tail, counts; what is
+ * The ring holds 128 bytes, so that a few records go round it: begin at its last 16 bytes, run on
+ * past its end, fill it to the last byte. The sequences, of all operations up to a depth, begin at
+ * every place in the ring, near the first position, 2^32 and 2^63. After each operation everything
+ * is compared: status, contents of all records that a cursor has not passed, tail, counts; what is
  * refused for want of room must really not fit.
  */
 #include "unit.h"

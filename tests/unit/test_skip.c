@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_skip.c - WEIR_BEHIND_SKIP: who is too far behind is moved on, holds nobody, and is told what it missed. */
+/*
+ * test_skip.c - WEIR_BEHIND_SKIP: who is too far behind is moved on, holds nobody, and is told what
+ * it missed.
+ */
 #include <pthread.h>
 #include <string.h>
 #include <unistd.h>
@@ -209,7 +212,10 @@ test_no_gap_without_need(void **state)
 	end_stuck(&stuck);
 }
 
-/* Reservations take more of the ring than is free beside a pool that is less than three quarters behind. */
+/*
+ * Reservations take more of the ring than is free beside a pool that is less than three quarters
+ * behind.
+ */
 static void
 test_room_for_reservations(void **state)
 {
