@@ -299,6 +299,37 @@ test_contents(void **state)
 	unit_remove_directory(directory);
 }
 
+/* A pool that skips, with a handler in quarantine. */
+static weir_subscription
+open_quarantined(weir_bus *bus, weir_producer *producer)
+{
+	weir_pool_options pool = WEIR_POOL_OPTIONS_INIT;
+	weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+	weir_subscription subscription;
+
+	pool.behind = WEIR_BEHIND_SKIP;
+	assert_ok(weir_pool_open(bus, &pool, &options.pool));
+	options.quarantine_failure_count = 1;
+	options.quarantine_ns = 1000 * UNIT_SECOND;
+	assert_ok(weir_subscribe(bus, "b", fail_always, NULL, &options, &subscription));
+	assert_ok(weir_publish(producer, unit_topic(bus, "b"), NULL, 0));
+	assert_ok(weir_bus_flush(bus, UNIT_PATIENCE));
+	return subscription;
+}
+
+/* The pools' modes, what is in quarantine, and calls that were told as stuck. */
+static bool
+says_so(const unsigned char *bytes, const weir_counters_header *header, weir_subscription quarantined)
+{
+	const weir_counters_pool *first = entry_of(bytes, header, WEIR_COUNTERS_POOLS, 0);
+	const weir_counters_pool *second = entry_of(bytes, header, WEIR_COUNTERS_POOLS, 1);
+	const weir_counters_subscription *subscription = subscription_of(bytes, header, quarantined);
+
+	return first->behind == WEIR_BEHIND_HOLD && second->behind == WEIR_BEHIND_SKIP &&
+	       first->stuck == 1 && second->stuck == 0 && subscription->quarantines == 1 &&
+	       subscription->state == WEIR_SUBSCRIPTION_QUARANTINED;
+}
+
 /* Who hangs, and in which handler, can be read while it hangs. */
 static void
 test_stuck_is_seen(void **state)
@@ -307,15 +338,16 @@ test_stuck_is_seen(void **state)
 	weir_bus *bus = open_in(directory, "stuck");
 	const weir_counters_dispatcher *dispatcher;
 	weir_producer *producer = unit_producer(bus);
-	uint64_t end = unit_now() + 3 * UNIT_SECOND;
+	uint64_t end = unit_now() + UNIT_PATIENCE;
 	weir_counters_header header;
-	weir_subscription stuck;
+	weir_subscription stuck, quarantined;
 	struct unit_gate gate;
 	unsigned char *bytes;
 	bool seen = false;
 
 	(void)state;
 	unit_gate_init(&gate);
+	quarantined = open_quarantined(bus, producer);
 	stuck = unit_subscribe(bus, "a", unit_gate_handler, &gate);
 	assert_ok(weir_publish(producer, unit_topic(bus, "a"), NULL, 0));
 	unit_gate_wait(&gate);
@@ -326,7 +358,7 @@ test_stuck_is_seen(void **state)
 		dispatcher = entry_of(bytes, &header, WEIR_COUNTERS_DISPATCHERS, 0);
 		seen = dispatcher->in_batch == 1 && dispatcher->subscription == stuck.id &&
 		       subscription_of(bytes, &header, stuck)->running == 1 &&
-		       header.in_flight == 1;
+		       header.in_flight == 1 && says_so(bytes, &header, quarantined);
 		free(bytes);
 	}
 	assert_true(seen);
