@@ -174,12 +174,13 @@ test_survivors(void)
 
 /* -- threads that are cancelled while they wait -------------------------------- */
 
-static uint64_t let_go, returned;
+static uint64_t let_go, entered, returned;
 
 static int
 be_slow(const weir_event *event, const weir_delivery *delivery, void *context)
 {
 	(void)event, (void)delivery, (void)context;
+	set(&entered, 1);
 	wait_for(&let_go, 1, "being let go");
 	return 0;
 }
@@ -217,12 +218,13 @@ test_cancelled_waits(enum wait what)
 
 	support_phase("threads are cancelled while they wait");
 	open_bus();
-	let_go = returned = ready = 0;
+	let_go = entered = returned = ready = 0;
 	CHECK_OK(weir_pool_open(bus, NULL, &waiting.pool));
 	options.pool = waiting.pool;
 	CHECK_OK(weir_subscribe(bus, "thread.>", be_slow, NULL, &options, &waiting.slow));
 	CHECK_OK(weir_thread_get_producer(bus, &producer));
 	CHECK_OK(weir_publish(producer, topic, "x", 1));
+	wait_for(&entered, 1, "the handler");
 	CHECK(pthread_create(&thread, NULL, run_waiting, &waiting) == 0, "no thread");
 	wait_for(&ready, 1, "the thread");
 	sleep_ns(5 * MILLISECOND);      /* until it sleeps */
