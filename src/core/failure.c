@@ -26,11 +26,13 @@ gather(struct wi_dispatcher *dispatcher, struct wi_tally *tally, int code)
 static void
 count_quarantine(struct wi_tally *tally, bool trial)
 {
-	if (wi_subscription_failed(tally->subscription, trial))
+	if (tally->subscription->quarantine_failure_count &&
+	    wi_subscription_failed(tally->subscription, trial))
 		wi_add_own(&tally->quarantines, 1);
 }
 
-void
+/* Not cold: a handler that always fails must not slow those beside it down by much. */
+__attribute__((noinline)) void
 wi_failure_of_call(struct wi_dispatcher *dispatcher, struct wi_tally *tally,
                    const weir_event *event, int code, bool trial)
 {

@@ -17,8 +17,8 @@
 #include "core/pool.h"
 
 /* The handler returned `code`, not 0, for the event. trial: it was in quarantine. */
-WI_COLD void wi_failure_of_call(struct wi_dispatcher *dispatcher, struct wi_tally *tally,
-                                const weir_event *event, int code, bool trial);
+void wi_failure_of_call(struct wi_dispatcher *dispatcher, struct wi_tally *tally,
+                        const weir_event *event, int code, bool trial);
 
 /* Its batch_end did. */
 WI_COLD void wi_failure_of_batch(struct wi_dispatcher *dispatcher, struct wi_tally *tally, int code,

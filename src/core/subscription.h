@@ -149,8 +149,25 @@ void wi_subscription_retire(struct wi_subscription *subscription);
 /* a before b within a pool. */
 bool wi_subscription_before(const struct wi_subscription *a, const struct wi_subscription *b);
 
-void wi_tally_failed(struct wi_tally *tally, int code);
-void wi_tally_failed_batch(struct wi_tally *tally, int code);
+/* One failure under that code, among the codes. */
+void wi_tally_code(struct wi_tally *tally, int code);
+
+static inline void
+wi_tally_failed(struct wi_tally *tally, int code)
+{
+	wi_count_own(&tally->failed);
+	if (WI_LIKELY(tally->failure_code[0] == code && tally->failure_count[0]))
+		wi_count_own(&tally->failure_count[0]);
+	else
+		wi_tally_code(tally, code);
+}
+
+static inline void
+wi_tally_failed_batch(struct wi_tally *tally, int code)
+{
+	wi_count_own(&tally->failed_batches);
+	wi_tally_code(tally, code);
+}
 
 /* Adds what all dispatchers counted; codes that do not fit go to the last slot. */
 void wi_subscription_sum(const struct wi_subscription *subscription, weir_subscription_counts *sum);

@@ -14,7 +14,7 @@
 #define TIMED_NS (200 * WI_MICROSECOND)         /* instead of parking once more */
 #define PARK_EVERY_NS WI_MILLISECOND            /* parks that may be made in the long run, */
 #define PARK_CREDIT_MAX 200u                    /*   and in a burst */
-enum { CLOCK_PASSES = 32, PASSES_BEFORE_PARK = 8, QUIET_PASSES = 16 };
+enum { CLOCK_PASSES = 32, PASSES_BEFORE_PARK = 8, QUIET_PASSES = 4 };
 
 /* -- sleeping --------------------------------------------------------------- */
 
