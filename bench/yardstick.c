@@ -39,8 +39,20 @@ start(pthread_t *ret_thread, void *(*body)(void *), void *argument)
 
 /* -- one line there and back ------------------------------------------------ */
 
-static LINE_ALIGNED uint64_t ping;
-static LINE_ALIGNED uint64_t pong;
+/*
+ * A line's time depends on where it lies, by a tenth and more: its home in the last level cache is nearer to
+ * one processor than another's. What is compared with it lies anywhere, so many pairs of lines in
+ * many pages take turns.
+ */
+enum { PAIRS = 50, PAIR_TRIPS = TRIPS / PAIRS, PAIR_PAGES = 2 };
+
+struct pair {
+	LINE_ALIGNED uint64_t ping;
+	LINE_ALIGNED uint64_t pong;
+	uint8_t apart[PAIR_PAGES * 4096 - 2 * MACHINE_LINE];
+};
+
+static struct pair pairs[PAIRS];
 
 static void *
 answer(void *unused)
@@ -48,9 +60,11 @@ answer(void *unused)
 	(void)unused;
 	machine_pin(machine_dispatcher_cpu());
 	for (uint64_t i = 0; i <= TRIPS; i++) {
-		while (load_acquire(&ping) != i + 1)
+		struct pair *pair = &pairs[i / PAIR_TRIPS % PAIRS];
+
+		while (load_acquire(&pair->ping) != i + 1)
 			;
-		store_release(&pong, i + 1);
+		store_release(&pair->pong, i + 1);
 	}
 	return NULL;
 }
@@ -61,12 +75,14 @@ yardstick_line_ns(void)
 	uint64_t begin = 0;
 	pthread_t thread;
 
-	ping = pong = 0;
+	memset(pairs, 0, sizeof pairs);
 	start(&thread, answer, NULL);
 	machine_pin(machine_producer_cpu());
 	for (uint64_t i = 0; i <= TRIPS; i++) {
-		store_release(&ping, i + 1);
-		while (load_acquire(&pong) != i + 1)
+		struct pair *pair = &pairs[i / PAIR_TRIPS % PAIRS];
+
+		store_release(&pair->ping, i + 1);
+		while (load_acquire(&pair->pong) != i + 1)
 			;
 		if (!i)         /* the thread runs: this trip is not counted */
 			begin = machine_ns();
