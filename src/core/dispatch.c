@@ -860,10 +860,10 @@ watch_lane(const struct wi_dispatcher *dispatcher, uint32_t l)
 {
 	const struct wi_pool *pool = dispatcher->pool;
 	struct wi_ring *ring = wi_load_acquire(&pool->lanes->lane[l]->ring);        /* E8 */
-	uint64_t seen = dispatcher->seen[l];
+	uint64_t seen = dispatcher->seen[l], bound = wi_pool_bound(pool, ring);
 
 	__builtin_prefetch(wi_ring_bytes(ring) + (seen & (ring->size - 1)));
-	return wi_pool_bound(pool, ring) != seen;
+	return bound != seen;
 }
 
 bool
