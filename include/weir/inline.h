@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inline.h - the bodies of the hot path, and the layouts that they need. Private: use
- * <weir/weir.h>.
+ * inline.h - the bodies of the hot path, and the layouts that they need.
+ * Private: use <weir/weir.h>.
  *
  * What stands here is compiled into the user's program, so it is part of the ABI.
  * weir_bus_open() hands WEIR_ABI_ to the library, which refuses a number that it
