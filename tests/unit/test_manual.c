@@ -38,32 +38,11 @@ open_pool(weir_bus *bus, uint32_t dispatchers, weir_pool *after)
 	return pool;
 }
 
-static weir_subscription
-subscribe_in(weir_bus *bus, weir_pool *pool, const char *pattern, weir_handler_fn handler,
-             void *context)
-{
-	weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
-	weir_subscription subscription;
-
-	options.pool = pool;
-	assert_ok(weir_subscribe(bus, pattern, handler, context, &options, &subscription));
-	return subscription;
-}
-
 static void
 publish(weir_producer *producer, weir_topic topic, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++)
 		assert_ok(weir_publish(producer, topic, "event", 5));
-}
-
-static weir_pool_counts
-counts_of(const weir_pool *pool)
-{
-	weir_pool_counts counts = WEIR_POOL_COUNTS_INIT;
-
-	assert_ok(weir_pool_get_counts(pool, &counts));
-	return counts;
 }
 
 /* -- polling ---------------------------------------------------------------- */
@@ -143,7 +122,7 @@ test_poll_is_one_batch(void **state)
 		all += events;
 		assert_int_equal(batches.events, all);
 	}
-	assert_int_equal(counts_of(wanted.pool).batches, 4);
+	assert_int_equal(unit_counts_of_pool(wanted.pool).batches, 4);
 	assert_int_equal(weir_pool_poll(wanted.pool, 100), 0);
 	weir_producer_close(producer);
 	weir_producer_close(second);
@@ -612,7 +591,7 @@ test_descriptor_behind(void **state)
 	unit_gate_init(&gate);
 	unit_subscribe(bus, "a", unit_gate_handler, &gate);
 	pool = open_pool(bus, WEIR_MANUAL, weir_bus_default_pool(bus));
-	subscribe_in(bus, pool, "a", unit_count, &count);
+	unit_subscribe_in(bus, pool, "a", unit_count, &count);
 	assert_ok(weir_pool_get_fd(pool, &fd));
 	for (uint64_t i = 1; i <= 200; i++) {
 		publish(producer, topic, 1);
@@ -642,7 +621,7 @@ test_in_front(void **state)
 	int fd;
 
 	(void)state;
-	subscribe_in(bus, last, "a", unit_count, &count);
+	unit_subscribe_in(bus, last, "a", unit_count, &count);
 	assert_ok(weir_pool_get_fd(last, &fd));
 	for (uint64_t i = 1; i <= 200; i++) {
 		publish(producer, topic, 1);
@@ -811,7 +790,7 @@ test_flush_pumps_a_chain(void **state)
 	for (int i = 1; i < POOLS; i++)
 		pool[i] = open_pool(bus, i % 2 ? 2 : WEIR_MANUAL, pool[i - 1]);
 	for (int i = 0; i < POOLS; i++)
-		subscribe_in(bus, pool[i], "a", unit_count, &count[i]);
+		unit_subscribe_in(bus, pool[i], "a", unit_count, &count[i]);
 	for (uint64_t round = 1; round <= 20; round++) {
 		publish(producer, topic, 100);
 		assert_ok(weir_pool_flush(pool[round % POOLS], UNIT_PATIENCE));
@@ -847,7 +826,7 @@ test_by_keys(void **state)
 	options.dispatcher_count = WEIR_MANUAL;
 	options.order = WEIR_ORDER_KEY;
 	assert_ok(weir_pool_open(bus, &options, &pool));
-	subscribe_in(bus, pool, "a", unit_count, &count);
+	unit_subscribe_in(bus, pool, "a", unit_count, &count);
 	assert_ok(weir_pool_get_fd(pool, &fd));
 	attributes.flags = WEIR_ATTRIBUTE_KEY;
 	for (attributes.key = 0; attributes.key < 50; attributes.key++) {
@@ -874,7 +853,7 @@ test_pool_flush_leaves_others(void **state)
 
 	(void)state;
 	unit_subscribe(bus, "a", unit_count, &first);
-	subscribe_in(bus, pool, "a", unit_count, &second);
+	unit_subscribe_in(bus, pool, "a", unit_count, &second);
 	publish(producer, unit_topic(bus, "a"), 10);
 	assert_ok(weir_pool_flush(pool, UNIT_PATIENCE));
 	assert_int_equal(first, 0);
@@ -894,7 +873,7 @@ test_close_pumps(void **state)
 
 	(void)state;
 	unit_subscribe(bus, "a", unit_count, &first);
-	subscribe_in(bus, pool, "a", unit_count, &second);
+	unit_subscribe_in(bus, pool, "a", unit_count, &second);
 	publish(producer, unit_topic(bus, "a"), 3000);
 	weir_producer_close(producer);
 	assert_ok(weir_bus_close(bus, UNIT_PATIENCE, &report));
@@ -920,7 +899,7 @@ test_close_while_polled(void **state)
 	(void)state;
 	unit_gate_init(&gate);
 	assert_ok(weir_pool_get_fd(poller.pool, &fd));
-	subscribe_in(bus, poller.pool, "a", unit_gate_handler, &gate);
+	unit_subscribe_in(bus, poller.pool, "a", unit_gate_handler, &gate);
 	publish(producer, topic, 2);
 	thread = start(run_poll, &poller);
 	unit_gate_wait(&gate);
@@ -1212,7 +1191,7 @@ test_stuck(void **state)
 	unit_subscribe(bus, "a", wait_until_told, &told);
 	publish(producer, unit_topic(bus, "a"), 1);
 	assert_int_equal(weir_pool_poll(weir_bus_default_pool(bus), 10), 1);
-	assert_int_equal(counts_of(weir_bus_default_pool(bus)).stuck, 1);
+	assert_int_equal(unit_counts_of_pool(weir_bus_default_pool(bus)).stuck, 1);
 	weir_producer_close(producer);
 	unit_close(bus);
 }
