@@ -8,6 +8,7 @@
  * were busy is marked: no machine with two processors has one to spare for them.
  */
 #include "bars.h"
+#include "checked.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -90,12 +91,12 @@ bar_between(struct bar_run *run, double (*base)(uint64_t events), double (*other
 	uint64_t events;
 
 	do {
-		round.line_before = yardstick_line_ns();
+		round.line_before = checked_ns(yardstick_line_ns());
 		events = yardstick_events(round.line_before);
 		round.raw[0] = base(events);
 		round.raw[1] = other(events);
 		round.raw[2] = base(events);
-		round.line_after = yardstick_line_ns();
+		round.line_after = checked_ns(yardstick_line_ns());
 		if (round.raw[0] <= 0 || round.raw[1] <= 0 || round.raw[2] <= 0)
 			return false;
 		round.value = round.raw[1] / ((round.raw[0] + round.raw[2]) / 2);
@@ -401,7 +402,7 @@ main(int argc, char **argv)
 		list_rows();
 		return 0;
 	}
-	if (!machine_begin())
+	if (!checked_begin())
 		return 77;
 	if (options.json)
 		printf("{\"quick\":%s,\"rows\":[", options.quick ? "true" : "false");

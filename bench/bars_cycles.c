@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "bars.h"
+#include "checked.h"
 #include "rig.h"
 
 enum { CYCLES = 100000, CYCLES_QUICK = 2000, WARM = 200 };
@@ -170,7 +171,7 @@ nothing_left(struct bar_run *run, const struct bar *bar)
 	uint64_t begun;
 
 	(void)bar;
-	machine_unpin();
+	checked_unpin();
 	if (!run_cycles(&cycles, WARM))
 		return false;
 	wait_for_threads(1);

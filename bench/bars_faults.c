@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "bars.h"
+#include "checked.h"
 #include "load.h"
 #include "yardstick.h"
 
@@ -128,10 +129,10 @@ quarantined(struct bar_run *run, const struct bar *bar)
 	struct bar_round round = { 0 };
 
 	do {
-		round.line_before = yardstick_line_ns();
+		round.line_before = checked_ns(yardstick_line_ns());
 		round.raw[0] = ns_beside_quarantined(bar->parameter,
 		                                     yardstick_events(round.line_before) / 8);
-		round.line_after = yardstick_line_ns();
+		round.line_after = checked_ns(yardstick_line_ns());
 		if (round.raw[0] <= 0)
 			return false;
 		round.value = round.raw[0] / bar->parameter;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* bars_latency.c - one-way latency against the time of a cache line in the same round. */
 #include "bars.h"
+#include "checked.h"
 #include "latency.h"
 #include "stats.h"
 #include "yardstick.h"
@@ -30,9 +31,9 @@ one_way(struct bar_run *run, const struct bar *bar)
 
 	(void)bar;
 	do {
-		round.line_before = yardstick_line_ns();
+		round.line_before = checked_ns(yardstick_line_ns());
 		round.raw[2] = median_ns();
-		round.line_after = yardstick_line_ns();
+		round.line_after = checked_ns(yardstick_line_ns());
 		if (round.raw[2] < 0)
 			return false;
 		line = (round.line_before + round.line_after) / 2;

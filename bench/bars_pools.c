@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "bars.h"
+#include "checked.h"
 #include "load.h"
 #include "stats.h"
 #include "yardstick.h"
@@ -146,12 +147,12 @@ slow_pool(struct bar_run *run, const struct bar *bar)
 	do {
 		if (!late)
 			return false;
-		round.line_before = yardstick_line_ns();
+		round.line_before = checked_ns(yardstick_line_ns());
 		round.raw[0] = p50_ns(late, count, false);
 		round.raw[1] = p50_ns(late, count, true);
 		round.raw[3] = stats_quantile(late, count, 0.99) * machine_ns_per_tick();
 		round.raw[2] = p50_ns(late, count, false);
-		round.line_after = yardstick_line_ns();
+		round.line_after = checked_ns(yardstick_line_ns());
 		if (round.raw[0] <= 0 || round.raw[1] <= 0 || round.raw[2] <= 0)
 			return false;
 		round.value = round.raw[1] / ((round.raw[0] + round.raw[2]) / 2);
@@ -377,11 +378,11 @@ skip(struct bar_run *run, const struct bar *bar)
 	if (!with || !without)
 		return false;
 	do {
-		round.line_before = yardstick_line_ns();
+		round.line_before = checked_ns(yardstick_line_ns());
 		round.raw[0] = one_turn(without);
 		round.raw[1] = one_turn(with);
 		round.raw[2] = one_turn(without);
-		round.line_after = yardstick_line_ns();
+		round.line_after = checked_ns(yardstick_line_ns());
 		if (round.raw[0] <= 0 || round.raw[1] <= 0 || round.raw[2] <= 0)
 			return false;
 		round.value = round.raw[1] / ((round.raw[0] + round.raw[2]) / 2);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "bars.h"
+#include "checked.h"
 #include "load.h"
 
 #define SECOND 1000000000ull
@@ -69,7 +70,7 @@ idle_percent(const void *argument)
 	double before, after;
 	weir_bus *bus;
 
-	machine_unpin();
+	checked_unpin();
 	if (rig_failed(weir_bus_open(NULL, NULL, &bus), "weir_bus_open") ||
 	    !load_one_second(bus, &handled))
 		return NAN;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "bars.h"
+#include "checked.h"
 #include "load.h"
 #include "yardstick.h"
 
@@ -19,13 +20,13 @@ against_yardstick(struct bar_run *run, const struct bar *bar)
 	do {
 		uint64_t events;
 
-		round.line_before = yardstick_line_ns();
+		round.line_before = checked_ns(yardstick_line_ns());
 		events = yardstick_events(round.line_before);
-		round.raw[0] = yardstick_event_ns(SIZE, per_commit, events);
+		round.raw[0] = checked_ns(yardstick_event_ns(SIZE, per_commit, events));
 		round.raw[1] = load_event_ns(NULL, way, events);
-		round.raw[2] = yardstick_event_ns(SIZE, per_commit, events);
+		round.raw[2] = checked_ns(yardstick_event_ns(SIZE, per_commit, events));
 		round.raw[3] = 0;
-		round.line_after = yardstick_line_ns();
+		round.line_after = checked_ns(yardstick_line_ns());
 		if (round.raw[1] <= 0)
 			return false;
 		round.value = round.raw[1] / ((round.raw[0] + round.raw[2]) / 2);
@@ -52,7 +53,7 @@ produce(void *argument)
 	bool ok = !rig_failed(weir_producer_open(crowd->rig->bus, NULL, &producer),
 	                      "weir_producer_open");
 
-	machine_pin(machine_producer_cpu());
+	checked_pin(machine_producer_cpu());
 	if (pthread_barrier_wait(&crowd->barrier) == PTHREAD_BARRIER_SERIAL_THREAD)
 		crowd->begun = machine_ns();
 	if (!ok)
@@ -108,13 +109,13 @@ three_producers(struct bar_run *run, const struct bar *bar)
 	do {
 		uint64_t events;
 
-		round.line_before = yardstick_line_ns();
+		round.line_before = checked_ns(yardstick_line_ns());
 		events = 2 * yardstick_events(round.line_before);
 		round.raw[0] = rate(1, events);
 		round.raw[1] = rate(PRODUCERS, events);
 		round.raw[2] = rate(1, events);
 		round.raw[3] = 0;
-		round.line_after = yardstick_line_ns();
+		round.line_after = checked_ns(yardstick_line_ns());
 		if (round.raw[0] <= 0 || round.raw[1] <= 0 || round.raw[2] <= 0)
 			return false;
 		round.value = round.raw[1] / ((round.raw[0] + round.raw[2]) / 2);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "bars.h"
+#include "checked.h"
 #include "load.h"
 #include "stats.h"
 
@@ -31,7 +32,7 @@ publish(void *argument)
 	struct traffic *traffic = argument;
 	struct rig *rig = traffic->rig;
 
-	machine_pin(machine_dispatcher_cpu());
+	checked_pin(machine_dispatcher_cpu());
 	traffic->ok = true;
 	while (traffic->ok && !__atomic_load_n(&traffic->stop, __ATOMIC_ACQUIRE)) {
 		traffic->ok = load_shared(rig->producer, rig, 1000);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* bench_latency.c - one-way latency on an idle ring, in percentiles. */
 #include "bench.h"
+#include "checked.h"
 #include "latency.h"
 #include "stats.h"
 #include "yardstick.h"
@@ -12,7 +13,7 @@ static double samples[EVENTS], line_ns;
 static bool
 begin(struct bench_run *run)
 {
-	line_ns = yardstick_line_ns();
+	line_ns = checked_ns(yardstick_line_ns());
 	run->context = latency_open();
 	return run->context != NULL;
 }

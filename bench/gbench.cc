@@ -7,7 +7,7 @@
 #include "bench.h"
 
 extern "C" {
-#include "machine.h"
+#include "checked.h"
 #include "yardstick.h"
 }
 
@@ -76,15 +76,15 @@ add_list(const bench *list)
 void
 add_context()
 {
-	double line = yardstick_line_ns();
+	double line = checked_ns(yardstick_line_ns());
 	uint64_t events = yardstick_events(line);
 
 	benchmark::AddCustomContext("line_ns", std::to_string(line));
 	for (uint32_t per_commit : { 1u, 16u, 256u })
 		benchmark::AddCustomContext(
 			"yardstick_ns of 48 bytes, " + std::to_string(per_commit) + " a commit",
-			std::to_string(yardstick_event_ns(48, per_commit, events)));
-	machine_unpin();
+			std::to_string(checked_ns(yardstick_event_ns(48, per_commit, events))));
+	checked_unpin();
 }
 
 }
@@ -92,7 +92,7 @@ add_context()
 int
 main(int argc, char **argv)
 {
-	if (!machine_begin())
+	if (!checked_begin())
 		return 77;
 	for (const bench *list : { bench_publish, bench_dispatch, bench_fanout, bench_route,
 	                           bench_subscribe, bench_park, bench_latency })

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checked.h"
+
 enum { SETTLE_S = 20 };
 
 bool
@@ -54,7 +56,7 @@ open_bus(struct rig *rig, const struct rig_options *options)
 	pool.thread_context = options->context;
 	/* The bus fits itself to the processors of the thread that opens it, and its helper
 	 * threads inherit them. */
-	machine_unpin();
+	checked_unpin();
 	return !rig_failed(weir_bus_open(&bus, &pool, &rig->bus), "weir_bus_open");
 }
 
@@ -124,7 +126,7 @@ rig_open(const struct rig_options *options)
 		discard(rig);
 		return NULL;
 	}
-	machine_pin(machine_producer_cpu());
+	checked_pin(machine_producer_cpu());
 	return rig;
 }
 
@@ -136,9 +138,9 @@ rig_add_pool(struct rig *rig, const weir_pool_options *options, const char *patt
 	weir_subscription id;
 	weir_status status;
 
-	machine_unpin();
+	checked_unpin();
 	status = weir_pool_open(rig->bus, options, ret_pool);
-	machine_pin(machine_producer_cpu());
+	checked_pin(machine_producer_cpu());
 	if (rig_failed(status, "weir_pool_open"))
 		return false;
 	subscription.pool = *ret_pool;

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "machine.h"
+#include "checked.h"
 #include "yardstick.h"
 
 static uint64_t events;
@@ -43,7 +43,7 @@ print_class(uint32_t per_commit, uint64_t count)
 	printf("\"%u\":{", per_commit);
 	for (size_t i = 0; i < sizeof payloads / sizeof *payloads; i++)
 		printf("%s\"%u\":%.2f", i ? "," : "", payloads[i],
-		       yardstick_event_ns(payloads[i], per_commit, count));
+		       checked_ns(yardstick_event_ns(payloads[i], per_commit, count)));
 	printf("}");
 }
 
@@ -53,9 +53,9 @@ main(int argc, char **argv)
 	double line_ns;
 
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
-	if (!machine_begin())
+	if (!checked_begin())
 		return 77;
-	line_ns = yardstick_line_ns();
+	line_ns = checked_ns(yardstick_line_ns());
 	if (!events)
 		events = yardstick_events(line_ns);
 	printf("{\"line_ns\":%.1f,\"events\":%llu,\"event_ns\":{", line_ns,
@@ -65,6 +65,6 @@ main(int argc, char **argv)
 	print_class(16, events);
 	printf(",");
 	print_class(256, events);
-	printf("},\"line_ns_after\":%.1f}\n", yardstick_line_ns());
+	printf("},\"line_ns_after\":%.1f}\n", checked_ns(yardstick_line_ns()));
 	return 0;
 }

@@ -2,8 +2,10 @@
 /* yardstick.c - see yardstick.h. */
 #include "yardstick.h"
 
+#include <errno.h>
 #include <pthread.h>
-#include <stdio.h>
+#include <sched.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,20 +23,25 @@ enum {
 #define load_acquire(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define store_release(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
 
-/* For memory and threads, without which there is nothing to measure. */
-static void
-need(int had, const char *what)
-{
-	if (had)
-		return;
-	fprintf(stderr, "yardstick: %s\n", what);
-	exit(1);
-}
-
-static void
+/* A thread on the dispatchers' processor, the caller on the producers'. False: errno. */
+static bool
 start(pthread_t *ret_thread, void *(*body)(void *), void *argument)
 {
-	need(!pthread_create(ret_thread, NULL, body, argument), "no thread");
+	pthread_attr_t attributes;
+	cpu_set_t set;
+	int error;
+
+	if (!machine_pin(machine_producer_cpu()))
+		return false;
+	CPU_ZERO(&set);
+	CPU_SET(machine_dispatcher_cpu(), &set);
+	pthread_attr_init(&attributes);
+	error = pthread_attr_setaffinity_np(&attributes, sizeof set, &set);
+	if (!error)
+		error = pthread_create(ret_thread, &attributes, body, argument);
+	pthread_attr_destroy(&attributes);
+	errno = error;
+	return !error;
 }
 
 /* -- one line there and back ------------------------------------------------ */
@@ -58,7 +65,6 @@ static void *
 answer(void *unused)
 {
 	(void)unused;
-	machine_pin(machine_dispatcher_cpu());
 	for (uint64_t i = 0; i <= TRIPS; i++) {
 		struct pair *pair = &pairs[i / PAIR_TRIPS % PAIRS];
 
@@ -76,8 +82,8 @@ yardstick_line_ns(void)
 	pthread_t thread;
 
 	memset(pairs, 0, sizeof pairs);
-	start(&thread, answer, NULL);
-	machine_pin(machine_producer_cpu());
+	if (!start(&thread, answer, NULL))
+		return -1;
 	for (uint64_t i = 0; i <= TRIPS; i++) {
 		struct pair *pair = &pairs[i / PAIR_TRIPS % PAIRS];
 
@@ -160,7 +166,6 @@ consume(void *argument)
 	unsigned pauses = ring->pauses;
 	uint64_t head = 0, tail;
 
-	machine_pin(machine_dispatcher_cpu());
 	store_release(&ring->running, 1);
 	while ((tail = load_acquire(&ring->tail)) != UINT64_MAX) {
 		if (tail == head) {
@@ -234,8 +239,7 @@ lines(size_t size)
 {
 	void *memory = aligned_alloc(4096, (size + 4095) & ~(size_t)4095);
 
-	need(memory != NULL, "no memory");
-	return memset(memory, 0, (size + 4095) & ~(size_t)4095);
+	return memory ? memset(memory, 0, (size + 4095) & ~(size_t)4095) : NULL;
 }
 
 static double
@@ -244,8 +248,8 @@ run(struct ring *ring, uint32_t payload, uint32_t per_commit, uint64_t events)
 	uint64_t begin, tail;
 	pthread_t thread;
 
-	start(&thread, consume, ring);
-	machine_pin(machine_producer_cpu());
+	if (!start(&thread, consume, ring))
+		return -1;
 	while (!load_acquire(&ring->running))
 		machine_pause(8);
 	begin = machine_ns();
@@ -266,18 +270,24 @@ run_with_pauses(uint32_t payload, uint32_t per_commit, uint64_t events, unsigned
 	struct subscriber **routes = lines(TOPICS * sizeof(struct subscriber *));
 	struct total *total = lines(sizeof *total);
 	struct ring *ring = lines(sizeof *ring);
-	double each;
+	uint8_t *bytes = lines(RING + sizeof(struct record) + payload + 15);
+	double each = -1;
 
+	if (!subscriber || !routes || !total || !ring || !bytes)
+		goto out;
 	*subscriber = (struct subscriber){ .handle = add, .context = total };
 	for (int i = 0; i < TOPICS; i++)
 		routes[i] = subscriber;
-	ring->bytes = lines(RING + sizeof(struct record) + payload + 15);
+	ring->bytes = bytes;
 	ring->routes = routes;
 	ring->pauses = pauses;
 	each = run(ring, payload, per_commit, events);
-	need(subscriber->calls == events && total->sum == events * (events - 1) / 2,
-	     "events were lost");
-	free(ring->bytes);
+	if (each >= 0 && (subscriber->calls != events || total->sum != events * (events - 1) / 2)) {
+		errno = EILSEQ;
+		each = -1;
+	}
+out:
+	free(bytes);
 	free(ring);
 	free(total);
 	free(routes);
@@ -294,6 +304,8 @@ yardstick_event_ns(uint32_t payload, uint32_t per_commit, uint64_t events)
 	for (size_t i = 0; i < sizeof pauses / sizeof *pauses; i++) {
 		double each = run_with_pauses(payload, per_commit, events, pauses[i]);
 
+		if (each < 0)
+			return each;
 		if (!i || each < best)
 			best = each;
 	}

@@ -12,18 +12,21 @@
  * between processors within seconds (one-way line times of 28 to 300 ns were seen on
  * the same guest): compare only figures of one round.
  */
-#ifndef BENCH_YARDSTICK_H
-#define BENCH_YARDSTICK_H
+#ifndef MEASURE_YARDSTICK_H
+#define MEASURE_YARDSTICK_H
 
 #include <stdint.h>
+
+/*
+ * Both need two processors (machine_begin()) and pin the calling thread to the producer's. Below 0:
+ * there was nothing to measure with, and errno is ENOMEM or what a thread or its processor was
+ * refused with; EILSEQ: events came wrong.
+ */
 
 /* One-way time of a cache line between the two processors. */
 double yardstick_line_ns(void);
 
-/*
- * Least time for an event over the polling pauses 0, 16 and 64. per_commit: 1 or more.
- * Pins the calling thread to the producer's processor. Exits when events were lost.
- */
+/* Least time for an event over the polling pauses 0, 16 and 64. per_commit: 1 or more. */
 double yardstick_event_ns(uint32_t payload, uint32_t per_commit, uint64_t events);
 
 /* How many events make a run of about 25 ms when a line takes line_ns. */

@@ -3,7 +3,6 @@
 #include "machine.h"
 
 #include <sched.h>
-#include <stdio.h>
 #include <time.h>
 
 static cpu_set_t allowed;
@@ -14,16 +13,14 @@ machine_begin(void)
 {
 	int found = 0;
 
-	if (sched_getaffinity(0, sizeof allowed, &allowed)) {
-		perror("sched_getaffinity");
+	if (sched_getaffinity(0, sizeof allowed, &allowed))
 		return 0;
-	}
 	for (int cpu = 0; cpu < CPU_SETSIZE && found < 2; cpu++)
 		if (CPU_ISSET(cpu, &allowed))
 			cpus[found++] = cpu;
-	if (found < 2)
-		fprintf(stderr, "two processors are needed, this process may use %d\n", found);
-	return found == 2;
+	if (found == 1)
+		cpus[1] = cpus[0];
+	return CPU_COUNT(&allowed);
 }
 
 int
@@ -38,22 +35,20 @@ machine_dispatcher_cpu(void)
 	return cpus[1];
 }
 
-void
+bool
 machine_pin(int cpu)
 {
 	cpu_set_t set;
 
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof set, &set))
-		perror("sched_setaffinity");
+	return !sched_setaffinity(0, sizeof set, &set);
 }
 
-void
+bool
 machine_unpin(void)
 {
-	if (sched_setaffinity(0, sizeof allowed, &allowed))
-		perror("sched_setaffinity");
+	return !sched_setaffinity(0, sizeof allowed, &allowed);
 }
 
 uint64_t

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* stats.h - medians, quartiles and percentiles of samples. */
-#ifndef BENCH_STATS_H
-#define BENCH_STATS_H
+#ifndef MEASURE_STATS_H
+#define MEASURE_STATS_H
 
 #include <stddef.h>
 

@@ -1,24 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* machine.h - the two processors that measurements run on, pinning, clocks and pauses. */
-#ifndef BENCH_MACHINE_H
-#define BENCH_MACHINE_H
+/* machine.h - the processors that measurements run on, pinning, clocks and pauses. */
+#ifndef MEASURE_MACHINE_H
+#define MEASURE_MACHINE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { MACHINE_LINE = 128 };    /* what different threads write lies this far apart */
 
 /*
- * The first two processors that this process may use: producers run on the
- * first, dispatchers on the second. machine_begin() must come before any pinning
- * and says on stderr what is missing when it returns 0.
+ * How many processors this process may use; 0: errno says why that is not known. Producers run on
+ * the first of them, dispatchers on the second, or with only one on that. Before any pinning.
  */
 int machine_begin(void);
 int machine_producer_cpu(void);
 int machine_dispatcher_cpu(void);
 
-/* Pin the calling thread; or give it back the processors that the process began with. */
-void machine_pin(int cpu);
-void machine_unpin(void);
+/*
+ * Pin the calling thread; or give it back the processors that the process began with. False: errno.
+ */
+bool machine_pin(int cpu);
+bool machine_unpin(void);
 
 uint64_t machine_ns(void);
 void machine_sleep_ns(uint64_t ns);
