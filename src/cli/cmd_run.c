@@ -97,13 +97,7 @@ open_pools(struct run *run)
 
 	if (status == WEIR_OK)
 		return WI_EXIT_OK;
-	wi_progress_message(&run->progress, "--pool %s: %s", name,
-			    status == WEIR_ENOENT ? "it is after a pool that is not given before it"
-			    : status == WEIR_EINVAL
-				    ? "an option is not allowed, or the name is taken"
-			    : status == WEIR_ELIMIT
-				    ? "a ring has 16 places: one for a pool, with order=key one for a dispatcher"
-				    : weir_status_text(status));
+	wi_progress_message(&run->progress, "--pool %s: %s", name, wi_pools_problem(status));
 	return status == WEIR_ENOMEM ? WI_EXIT_FAILED : WI_EXIT_USAGE;
 }
 
@@ -124,12 +118,8 @@ subscribe(struct run *run)
 		status = wi_handler_subscribe(handler, run->bus, pool);
 		if (status == WEIR_OK)
 			continue;
-		wi_progress_message(
-			&run->progress, "--on: pattern '%s': %s", handler->pattern,
-			status == WEIR_EINVAL
-				? "is not allowed: words of A-Z a-z 0-9 _ - or *, joined by "
-				  "dots; > only as the last"
-				: weir_status_text(status));
+		wi_progress_message(&run->progress, "--on: pattern '%s': %s", handler->pattern,
+				    wi_handler_problem(status));
 		return status == WEIR_EINVAL ? WI_EXIT_USAGE : WI_EXIT_FAILED;
 	}
 	return WI_EXIT_OK;
@@ -384,7 +374,7 @@ wi_cmd_run(int argc, char **argv)
 	prints = wi_run_options_prints(&run.options);
 	if (prints)
 		setvbuf(stdout, NULL, _IOLBF, 1 << 16);
-	wi_progress_init(&run.progress, !prints || !isatty(STDOUT_FILENO));
+	wi_progress_init(&run.progress, "weir run", !prints || !isatty(STDOUT_FILENO));
 	code = set_up(&run);
 	if (code == WI_EXIT_OK)
 		code = work(&run);

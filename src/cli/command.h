@@ -19,5 +19,6 @@ struct wi_command {
 };
 
 int wi_cmd_run(int argc, char **argv);
+int wi_cmd_bench(int argc, char **argv);
 
 #endif

@@ -27,4 +27,7 @@ void wi_handler_fini(struct wi_handler *handler);
 
 weir_status wi_handler_subscribe(struct wi_handler *handler, weir_bus *bus, weir_pool *pool);
 
+/* What it answered, in words that follow the pattern. */
+const char *wi_handler_problem(weir_status status);
+
 #endif

@@ -14,6 +14,7 @@ static int run_version(int argc, char **argv);
 
 static const struct wi_command commands[] = {
 	{"run", "publish the events of a file and show what became of them", wi_cmd_run},
+	{"bench", "measure throughput and latency under a load", wi_cmd_bench},
 	{"help", "show the help of a command", run_help},
 	{"version", "show the version of the library", run_version},
 };

@@ -10,16 +10,22 @@
 #define OPTIONS "it is dispatchers=N, wait=HOW, batch=N, sleep=TIME, spin=TIME, cpus=0+2, order=producer|key, " \
                 "behind=hold|skip or after=POOL+POOL"
 
+static const char *const waits[] = {
+	[WEIR_WAIT_ADAPTIVE] = "adaptive", [WEIR_WAIT_SPIN] = "spin", [WEIR_WAIT_YIELD] = "yield",
+	[WEIR_WAIT_POLL] = "poll", [WEIR_WAIT_PARK] = "park",
+};
+
+const char *
+wi_pool_wait_text(weir_wait wait)
+{
+	return waits[wait];
+}
+
 const char *
 wi_pool_wait_parse(const char *text, weir_wait *ret_wait)
 {
-	static const char *const names[] = {
-		[WEIR_WAIT_ADAPTIVE] = "adaptive", [WEIR_WAIT_SPIN] = "spin", [WEIR_WAIT_YIELD] = "yield",
-		[WEIR_WAIT_POLL] = "poll", [WEIR_WAIT_PARK] = "park",
-	};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcmp(names[i], text) == 0) {
+	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++)
+		if (strcmp(waits[i], text) == 0) {
 			*ret_wait = (weir_wait)i;
 			return NULL;
 		}
@@ -65,6 +71,7 @@ parse_option(struct wi_pool_spec *spec, char **rest)
 		return wi_quantity_count(value, 1, 256, &spec->dispatcher_count)
 		               ? NULL : "dispatchers: a whole number from 1 to 256";
 	case WAIT:
+		spec->wait_given = true;
 		return wi_pool_wait_parse(value, &spec->wait) ? "wait: adaptive, spin, yield, poll or park" : NULL;
 	case BATCH:
 		return wi_quantity_count(value, 1, UINT32_MAX, &spec->batch_count_max)
@@ -74,7 +81,9 @@ parse_option(struct wi_pool_spec *spec, char **rest)
 	case SPIN:
 		return wi_quantity_duration(value, UINT64_MAX / 2, &spec->spin_ns) ? NULL : "spin: a time, as 20us";
 	case CPUS:
-		for (char *plus = spec->cpus = value; (plus = strchr(plus, '+')); )
+		spec->cpus_given = true;
+		spec->cpus = strcmp(value, "any") == 0 ? NULL : value;
+		for (char *plus = value; (plus = strchr(plus, '+')); )
 			*plus = ',';
 		return NULL;
 	case ORDER:
@@ -135,12 +144,47 @@ wi_pools_find(const struct wi_pool_specs *specs, weir_bus *bus, const char *name
 	return NULL;
 }
 
+const char *
+wi_pools_problem(weir_status status)
+{
+	switch (status) {
+	case WEIR_ENOENT:
+		return "it is after a pool that is not given before it";
+	case WEIR_EINVAL:
+		return "an option is not allowed, or the name is taken";
+	case WEIR_ELIMIT:
+		return "a ring has 16 places: one for a pool, with order=key one for a dispatcher";
+	default:
+		return weir_status_text(status);
+	}
+}
+
+weir_pool_options
+wi_pool_options(const struct wi_pool_spec *spec)
+{
+	weir_pool_options options = WEIR_POOL_OPTIONS_INIT;
+
+	options.name = spec->name;
+	options.dispatcher_count = (uint32_t)spec->dispatcher_count;
+	options.batch_count_max = (uint32_t)spec->batch_count_max;
+	options.sleep_ns = spec->sleep_ns;
+	options.spin_ns = spec->spin_ns;
+	options.wait = spec->wait;
+	options.order = spec->order;
+	options.behind = spec->behind;
+	options.cpus = spec->cpus;
+	options.thread_begin = spec->thread_begin;
+	options.thread_end = spec->thread_end;
+	options.thread_context = spec->thread_context;
+	return options;
+}
+
 weir_status
 wi_pools_open(struct wi_pool_specs *specs, weir_bus *bus, const char **ret_failed)
 {
 	for (size_t i = 0; i < specs->count; i++) {
 		struct wi_pool_spec *spec = &specs->each[i];
-		weir_pool_options options = WEIR_POOL_OPTIONS_INIT;
+		weir_pool_options options = wi_pool_options(spec);
 		weir_pool *after[WI_POOL_AFTER_MAX];
 		weir_status status;
 
@@ -148,15 +192,6 @@ wi_pools_open(struct wi_pool_specs *specs, weir_bus *bus, const char **ret_faile
 		for (uint32_t a = 0; a < spec->after_count; a++)
 			if ((after[a] = wi_pools_find(specs, bus, spec->after[a])) == NULL)
 				return WEIR_ENOENT;
-		options.name = spec->name;
-		options.dispatcher_count = (uint32_t)spec->dispatcher_count;
-		options.batch_count_max = (uint32_t)spec->batch_count_max;
-		options.sleep_ns = spec->sleep_ns;
-		options.spin_ns = spec->spin_ns;
-		options.wait = spec->wait;
-		options.order = spec->order;
-		options.behind = spec->behind;
-		options.cpus = spec->cpus;
 		options.after = after;
 		options.after_count = spec->after_count;
 		status = weir_pool_open(bus, &options, &spec->pool);

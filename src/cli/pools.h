@@ -3,6 +3,7 @@
 #ifndef WI_CLI_POOLS_H
 #define WI_CLI_POOLS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,9 +18,14 @@ struct wi_pool_spec {
 	weir_wait wait;
 	weir_order order;
 	weir_behind behind;
-	char *cpus;
+	char *cpus;                     /* NULL: any */
+	bool wait_given, cpus_given;
 	const char *after[WI_POOL_AFTER_MAX];
 	uint32_t after_count;
+	/* The caller's, for weir_pool_options. */
+	void (*thread_begin)(void *context, uint32_t dispatcher);
+	void (*thread_end)(void *context, uint32_t dispatcher);
+	void *thread_context;
 	weir_pool *pool;                /* once open */
 };
 
@@ -40,6 +46,15 @@ void wi_pools_fini(struct wi_pool_specs *specs);
  * could not.
  */
 weir_status wi_pools_open(struct wi_pool_specs *specs, weir_bus *bus, const char **ret_failed);
+
+/* What wi_pools_open() answered, in words. */
+const char *wi_pools_problem(weir_status status);
+
+/* All but `after`. */
+weir_pool_options wi_pool_options(const struct wi_pool_spec *spec);
+
+/* A wait's name. */
+const char *wi_pool_wait_text(weir_wait wait);
 
 /* "default" is the bus's; NULL: there is none of that name. */
 weir_pool *wi_pools_find(const struct wi_pool_specs *specs, weir_bus *bus, const char *name);

@@ -12,11 +12,12 @@
 #include <unistd.h>
 
 void
-wi_progress_init(struct wi_progress *progress, bool wanted)
+wi_progress_init(struct wi_progress *progress, const char *program, bool wanted)
 {
 	const char *term = getenv("TERM");
 
 	*progress = (struct wi_progress){
+		.program = program,
 		.on = wanted && isatty(STDERR_FILENO) && term != NULL && strcmp(term, "dumb") != 0,
 		/* What is over sooner than this needs no progress. */
 		.next_ns = wi_stopwatch_now() + WI_PROGRESS_PERIOD_MS * WI_STOPWATCH_MS,
@@ -82,7 +83,7 @@ wi_progress_message(struct wi_progress *progress, const char *format, ...)
 
 	flockfile(stderr);
 	clear_line(progress);
-	fputs("weir run: ", stderr);
+	fprintf(stderr, "%s: ", progress->program);
 	va_start(arguments, format);
 	vfprintf(stderr, format, arguments);
 	va_end(arguments);

@@ -9,13 +9,14 @@
 enum { WI_PROGRESS_PERIOD_MS = 200 };
 
 struct wi_progress {
+	const char *program; /* the name that messages begin with */
 	bool on;    /* stderr is a terminal that can redraw a line */
 	bool drawn; /* there is a line to take away; under the lock of stderr */
 	uint64_t next_ns;
 };
 
 /* wanted: false where standard output goes to the same terminal, line by line. */
-void wi_progress_init(struct wi_progress *progress, bool wanted);
+void wi_progress_init(struct wi_progress *progress, const char *program, bool wanted);
 
 /* True a few times a second, never where progress is off. */
 bool wi_progress_due(struct wi_progress *progress);

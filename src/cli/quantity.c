@@ -71,3 +71,15 @@ wi_quantity_duration(const char *text, uint64_t max, uint64_t *ret_ns)
 	*ret_ns = value;
 	return true;
 }
+
+bool
+wi_quantity_rate(const char *text, uint64_t max, uint64_t *ret_rate)
+{
+	static const struct suffix suffixes[] = {{"k", 1000}, {"m", 1000000}, {"", 1}};
+	uint64_t value;
+
+	if (!parse(text, suffixes, &value) || value > max)
+		return false;
+	*ret_rate = value;
+	return true;
+}

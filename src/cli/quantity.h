@@ -15,4 +15,7 @@ bool wi_quantity_bytes(const char *text, uint64_t max, uint64_t *ret_bytes);
 /* Nanoseconds: a count, with ns, us, ms or s. */
 bool wi_quantity_duration(const char *text, uint64_t max, uint64_t *ret_ns);
 
+/* A number a second: a count, with k or M for powers of 1000. */
+bool wi_quantity_rate(const char *text, uint64_t max, uint64_t *ret_rate);
+
 #endif
