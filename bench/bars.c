@@ -149,24 +149,6 @@ bar_in_child(double (*fn)(const void *argument), const void *argument)
 
 /* -- who else was busy ------------------------------------------------------ */
 
-/* Seconds of processor time used by everybody since the machine started; 0 if that is not told. */
-static double
-machine_seconds(void)
-{
-	unsigned long long user, nice, system, idle, wait, irq, softirq;
-	FILE *file = fopen("/proc/stat", "r");
-	int got = 0;
-
-	if (!file)
-		return 0;
-	got = fscanf(file, "cpu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system, &idle,
-	             &wait, &irq, &softirq);
-	fclose(file);
-	if (got != 7)
-		return 0;
-	return (double)(user + nice + system + irq + softirq) / (double)sysconf(_SC_CLK_TCK);
-}
-
 static double
 children_seconds(void)
 {
@@ -239,7 +221,7 @@ met(const struct result *result)
 static void
 measure(const struct bar *bar, struct result *result)
 {
-	double used = machine_seconds() - children_seconds();
+	double used = machine_used().busy - children_seconds();
 	uint64_t begun = machine_ns();
 	int ends[2], status;
 	pid_t child;
@@ -264,7 +246,7 @@ measure(const struct bar *bar, struct result *result)
 		collect(result, ends[0]);
 	close(ends[0]);
 	result->failed = child < 0 || waitpid(child, &status, 0) != child || status;
-	used = machine_seconds() - children_seconds() - used;
+	used = machine_used().busy - children_seconds() - used;
 	result->others = fmax(0, used * 1e9 / (double)(machine_ns() - begun));
 	summarize(result);
 }

@@ -243,6 +243,12 @@ wi_bench_report_is_good(const struct wi_bench_report *report)
 }
 
 bool
+wi_bench_is_disturbed(const struct wi_bench_run *run)
+{
+	return run->others + run->stolen > 0.05;
+}
+
+bool
 wi_bench_report_reached_rate(const struct wi_bench_report *report)
 {
 	for (size_t i = 0; i < report->run_count; i++)

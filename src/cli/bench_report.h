@@ -74,6 +74,9 @@ const struct histogram *wi_bench_kind_of(const struct wi_bench_latency *latency,
 /* All runs drained with lost 0 and nothing wrong, and there is one. */
 bool wi_bench_report_is_good(const struct wi_bench_report *report);
 
+/* Others were busy, or the hypervisor had no time for us. */
+bool wi_bench_is_disturbed(const struct wi_bench_run *run);
+
 /* The rate of the open loop was reached in all runs: 99 % of what was to be sent was. */
 bool wi_bench_report_reached_rate(const struct wi_bench_report *report);
 

@@ -228,6 +228,9 @@ put_figures(json_t *object, const struct wi_bench_run *run)
 	put_usage(object, &run->usage);
 	put_count(object, "full_count", run->full_count);
 	put_real(object, "full_seconds", (double)run->full_ns / 1e9);
+	put_real(object, "others_processors", run->others);
+	put_real(object, "stolen_processors", run->stolen);
+	put_flag(object, "disturbed", wi_bench_is_disturbed(run));
 }
 
 static json_t *

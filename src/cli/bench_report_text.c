@@ -32,7 +32,9 @@ number(double value)
 
 	if (value < 0)
 		return figure;
-	if (value > 0 && value < 0.01)
+	if (value >= 999.5)
+		snprintf(figure.text, sizeof(figure.text), "%s", wi_figures_count(whole(value)).text);
+	else if (value > 0 && value < 0.01)
 		snprintf(figure.text, sizeof(figure.text), "%.2g", value);
 	else
 		snprintf(figure.text, sizeof(figure.text), "%.*f", digits, value);
@@ -54,6 +56,12 @@ line_before(const struct wi_bench_run *run)
 /* -- runs ------------------------------------------------------------------- */
 
 static void
+write_marks(const struct wi_bench_run *run, FILE *stream)
+{
+	fprintf(stream, "%s%s\n", wi_bench_is_disturbed(run) ? " *" : "", run->cut ? " cut" : "");
+}
+
+static void
 write_closed_run(const struct wi_bench_report *report, size_t index, FILE *stream)
 {
 	const struct wi_bench_run *run = &report->runs[index];
@@ -66,7 +74,7 @@ write_closed_run(const struct wi_bench_report *report, size_t index, FILE *strea
 	if (has_figure(report, wi_bench_ratio))
 		fprintf(stream, "%7s%6s%7s", number(run->yardstick_ns[0]).text,
 			number(run->yardstick_ns[1]).text, number(wi_bench_ratio(run)).text);
-	fputs(run->cut ? "  cut short\n" : "\n", stream);
+	write_marks(run, stream);
 }
 
 static void
@@ -86,7 +94,7 @@ write_open_runs(const struct wi_bench_report *report, FILE *stream)
 {
 	bool lines = has_figure(report, line_before);
 
-	fprintf(stream, "\n  run      events  events/s  latest       p50       p99       max%s\n",
+	fprintf(stream, "\n  run      events  events/s late max       p50       p99       max%s\n",
 		lines ? "     line ns" : "");
 	for (size_t i = 0; i < report->run_count; i++) {
 		const struct wi_bench_run *run = &report->runs[i];
@@ -98,7 +106,7 @@ write_open_runs(const struct wi_bench_report *report, FILE *stream)
 			wi_figures_time(total->max).text);
 		if (lines)
 			fprintf(stream, "%7s%5s", number(run->line_ns[0]).text, number(run->line_ns[1]).text);
-		fputs(run->cut ? "  cut short\n" : "\n", stream);
+		write_marks(run, stream);
 	}
 }
 
@@ -292,6 +300,24 @@ write_lines_moved(const struct wi_bench_report *report, FILE *stream)
 }
 
 static void
+write_disturbed(const struct wi_bench_report *report, FILE *stream)
+{
+	double others = 0, stolen = 0;
+	size_t count = 0;
+
+	for (size_t i = 0; i < report->run_count; i++) {
+		const struct wi_bench_run *run = &report->runs[i];
+
+		count += wi_bench_is_disturbed(run);
+		others = fmax(others, run->others);
+		stolen = fmax(stolen, run->stolen);
+	}
+	if (count > 0)
+		fprintf(stream, "  * DISTURBED: other processes used up to %.2f processors, %.2f were stolen\n",
+			others, stolen);
+}
+
+static void
 write_books(const struct wi_bench_report *report, FILE *stream)
 {
 	int64_t lost = 0;
@@ -332,6 +358,7 @@ wi_bench_report_write_text(const struct wi_bench_report *report, FILE *stream)
 			write_sending(report, stream);
 		write_full(report, stream);
 		write_lines_moved(report, stream);
+		write_disturbed(report, stream);
 		if (!is_open)
 			fputs("  no latency: in a closed loop an event waits for those before it; see --rate\n",
 			      stream);

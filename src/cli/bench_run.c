@@ -27,6 +27,8 @@ struct state {
 	struct wi_bench_load load;
 	/* As they were when the load began. */
 	struct wi_bench_usage usage;
+	struct machine_used used;
+	uint64_t used_ns;
 	struct wi_bench_usage *dispatcher_usage;
 	uint64_t *dispatcher_calls;
 	uint64_t begin_ns;
@@ -180,6 +182,8 @@ begin_figures(struct state *state)
 	}
 	state->run->pool_count = state->rig.pool_count;
 	state->usage = wi_bench_process_usage();
+	state->used = machine_used();
+	state->used_ns = wi_stopwatch_now();
 	return true;
 }
 
@@ -258,6 +262,20 @@ gather_pool(struct state *state, size_t index)
 	*counts = now;
 }
 
+/* Told in hundredths of a second: less than a few of them is nothing that was seen. */
+static void
+gather_others(struct state *state)
+{
+	enum { LEAST_MS = 30 };
+	struct machine_used now = machine_used();
+	double seconds = (double)(wi_stopwatch_now() - state->used_ns) / 1e9;
+	double others = now.busy - state->used.busy - (double)state->run->usage.cpu_ns / 1e9;
+	double stolen = now.stolen - state->used.stolen;
+
+	state->run->others = others * 1000 > LEAST_MS ? others / seconds : 0;
+	state->run->stolen = stolen * 1000 > LEAST_MS ? stolen / seconds : 0;
+}
+
 /* Handlers count for themselves; what the bus says of them must be the same. */
 static void
 compare_books(struct state *state)
@@ -301,6 +319,7 @@ gather(struct state *state, uint64_t end_ns)
 	if (run->threads == NULL || (options->rate > 0 && run->latency == NULL))
 		return false;
 	run->usage = wi_bench_usage_since(wi_bench_process_usage(), state->usage);
+	gather_others(state);
 	gather_producers(state);
 	run->dispatch_ns = end_ns > state->begin_ns ? end_ns - state->begin_ns : 0;
 	for (size_t p = 0; p < state->rig.pool_count; p++) {

@@ -39,6 +39,7 @@ struct wi_bench_run {
 	uint64_t late_max_ns;
 	uint64_t full_count, full_ns;
 	struct wi_bench_usage usage;    /* the whole process's */
+	double others, stolen;          /* processors that others used meanwhile, and that were not given */
 	struct wi_bench_run_thread *threads;
 	size_t thread_count;
 	struct wi_bench_run_pool *pools;

@@ -60,6 +60,7 @@ read_hypervisor(struct facts *facts)
 		return;
 	__cpuid(0x40000000, unused, name[0], name[1], name[2]);
 	snprintf(facts->hypervisor, sizeof facts->hypervisor, "%.12s", (const char *)name);
+	facts->hypervisor[strcspn(facts->hypervisor, " ")] = '\0';
 	if (!strncmp(facts->hypervisor, "KVMKVMKVM", 9))
 		strcpy(facts->hypervisor, "KVM");
 #else

@@ -3,7 +3,9 @@
 #include "machine.h"
 
 #include <sched.h>
+#include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 static cpu_set_t allowed;
 static int cpus[2];
@@ -85,4 +87,23 @@ machine_ns_per_tick(void)
 	ticks = machine_ticks() - ticks;
 	known = (double)(machine_ns() - ns) / (double)ticks;
 	return known;
+}
+
+struct machine_used
+machine_used(void)
+{
+	unsigned long long user, nice, system, idle, wait, irq, softirq, steal;
+	FILE *file = fopen("/proc/stat", "re");
+	double hertz = (double)sysconf(_SC_CLK_TCK);
+	int got;
+
+	if (!file)
+		return (struct machine_used){ 0 };
+	got = fscanf(file, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system, &idle,
+	             &wait, &irq, &softirq, &steal);
+	fclose(file);
+	if (got != 8)
+		return (struct machine_used){ 0 };
+	return (struct machine_used){ .busy = (double)(user + nice + system + irq + softirq) / hertz,
+	                              .stolen = (double)steal / hertz };
 }

@@ -55,4 +55,12 @@ machine_ticks(void)
 
 double machine_ns_per_tick(void);
 
+/* Seconds of processor time since the machine started, in hundredths; 0 if that is not told. */
+struct machine_used {
+	double busy;            /* of everybody */
+	double stolen;          /* by the hypervisor, for others */
+};
+
+struct machine_used machine_used(void);
+
 #endif
