@@ -73,13 +73,18 @@ fit_processors(struct wi_bench_plan *plan, const struct wi_bench_options *option
 				   sizeof(plan->dispatcher_list));
 }
 
+/* Those that keep a processor busy while they wait, or are to be fitted. */
 static unsigned
-count_dispatchers(const struct wi_bench_plan *plan)
+count_busy(const struct wi_bench_plan *plan)
 {
 	unsigned count = 0;
 
-	for (size_t i = 0; i < wi_bench_plan_pool_count(plan); i++)
-		count += wi_bench_plan_dispatchers(wi_bench_plan_pool(plan, i));
+	for (size_t i = 0; i < wi_bench_plan_pool_count(plan); i++) {
+		const struct wi_pool_spec *spec = wi_bench_plan_pool(plan, i);
+
+		if (!spec->wait_given || spec->wait == WEIR_WAIT_SPIN || spec->wait == WEIR_WAIT_YIELD)
+			count += wi_bench_plan_dispatchers(spec);
+	}
 	return count;
 }
 
@@ -111,7 +116,7 @@ static void
 fit_waits(struct wi_bench_plan *plan, const struct wi_bench_options *options)
 {
 	cpu_set_t dispatchers = cpus_of_pools(plan), both;
-	unsigned count = count_dispatchers(plan);
+	unsigned count = count_busy(plan);
 	weir_wait wait;
 
 	CPU_AND(&both, &plan->producer_cpus, &dispatchers);

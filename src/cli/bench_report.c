@@ -201,7 +201,7 @@ wi_bench_cpu_ns(const struct wi_bench_run *run)
 double
 wi_bench_switches(const struct wi_bench_run *run)
 {
-	return by_event(run, (double)(run->usage.voluntary + run->usage.involuntary));
+	return by_event(run, (double)(run->usage.voluntary + run->usage.involuntary) * 1e6);
 }
 
 struct wi_bench_spread

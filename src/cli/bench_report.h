@@ -66,7 +66,7 @@ double wi_bench_event_ns(const struct wi_bench_run *run);
 double wi_bench_yardstick_ns(const struct wi_bench_run *run);   /* the mean of before and after */
 double wi_bench_ratio(const struct wi_bench_run *run);          /* an event's time by the yardstick's */
 double wi_bench_cpu_ns(const struct wi_bench_run *run);         /* for an event, all threads */
-double wi_bench_switches(const struct wi_bench_run *run);       /* for an event */
+double wi_bench_switches(const struct wi_bench_run *run);       /* for a million events */
 
 struct wi_bench_quantiles wi_bench_quantiles_of(const struct histogram *histogram);
 const struct histogram *wi_bench_kind_of(const struct wi_bench_latency *latency, int kind);

@@ -224,7 +224,7 @@ put_figures(json_t *object, const struct wi_bench_run *run)
 	json_object_set_new(object, "yardstick_ns", make_pair(run->yardstick_ns));
 	put_real(object, "yardstick_ratio", wi_bench_ratio(run));
 	put_real(object, "cpu_ns_per_event", wi_bench_cpu_ns(run));
-	put_real(object, "switches_per_event", wi_bench_switches(run));
+	put_real(object, "switches_per_million_events", wi_bench_switches(run));
 	put_usage(object, &run->usage);
 	put_count(object, "full_count", run->full_count);
 	put_real(object, "full_seconds", (double)run->full_ns / 1e9);

@@ -117,7 +117,7 @@ write_spread(const struct wi_bench_report *report, const char *what,
 	struct wi_bench_spread spread = wi_bench_report_spread(report, figure);
 
 	if (spread.count > 0)
-		fprintf(stream, "  %-18s%10s%12s%10s%12s%10s\n", what, format(spread.median).text,
+		fprintf(stream, "  %-19s%9s%12s%10s%12s%10s\n", what, format(spread.median).text,
 			format(spread.low).text, format(spread.high).text, format(spread.min).text,
 			format(spread.max).text);
 }
@@ -125,13 +125,13 @@ write_spread(const struct wi_bench_report *report, const char *what,
 static void
 write_spreads(const struct wi_bench_report *report, FILE *stream)
 {
-	fprintf(stream, "\n  %-18s%10s%22s%12s%10s\n", "", "median", "quartiles", "least", "greatest");
+	fprintf(stream, "\n  %-19s%9s%22s%12s%10s\n", "", "median", "quartiles", "least", "greatest");
 	write_spread(report, "events/s", wi_bench_rate, rate_of, stream);
 	if (report->options->rate == 0)
 		write_spread(report, "ns an event", wi_bench_event_ns, number, stream);
 	write_spread(report, "x yardstick", wi_bench_ratio, number, stream);
-	write_spread(report, "cpu ns an event", wi_bench_cpu_ns, number, stream);
-	write_spread(report, "switches an event", wi_bench_switches, number, stream);
+	write_spread(report, "cpu an event", wi_bench_cpu_ns, wi_figures_nanoseconds, stream);
+	write_spread(report, "switches/1M events", wi_bench_switches, number, stream);
 }
 
 /* -- latency ---------------------------------------------------------------- */
@@ -175,14 +175,14 @@ add_thread(struct wi_bench_run_thread *to, const struct wi_bench_run_thread *fro
 static void
 write_thread(const struct wi_bench_run_thread *thread, FILE *stream)
 {
-	fprintf(stream, "  %-16s%14s%10s%9s%11s%11s", thread->name, wi_figures_count(thread->event_count).text,
-		wi_figures_time(thread->usage.cpu_ns).text,
-		number(thread->event_count > 0
-			       ? (double)thread->usage.cpu_ns / (double)thread->event_count : -1).text,
+	double each = thread->event_count > 0 ? (double)thread->usage.cpu_ns / (double)thread->event_count : 0;
+
+	fprintf(stream, "  %-16s%14s%10s%9s%11s%9s", thread->name, wi_figures_count(thread->event_count).text,
+		wi_figures_time(thread->usage.cpu_ns).text, wi_figures_nanoseconds(each).text,
 		wi_figures_count(thread->usage.voluntary).text,
 		wi_figures_count(thread->usage.involuntary).text);
 	if (thread->full_count > 0)
-		fprintf(stream, "  %s", wi_figures_count(thread->full_count).text);
+		fprintf(stream, "%9s", wi_figures_count(thread->full_count).text);
 	fputc('\n', stream);
 }
 
@@ -194,8 +194,8 @@ write_threads(const struct wi_bench_report *report, FILE *stream)
 	size_t producers = report->options->producer_count;
 	struct wi_bench_run_thread rest = {.name = "more producers"};
 
-	fprintf(stream, "\n  %-16s%14s%10s%9s%11s%11s%s\n", "thread", "events", "cpu", "ns each", "voluntary",
-		"forced", "  full");
+	fprintf(stream, "\n  %-16s%14s%10s%9s%11s%9s%9s\n", "thread", "events", "cpu", "each", "voluntary",
+		"forced", "full");
 	for (size_t t = 0; t < first->thread_count; t++) {
 		struct wi_bench_run_thread sum = first->threads[t];
 
@@ -216,7 +216,7 @@ write_threads(const struct wi_bench_report *report, FILE *stream)
 static void
 write_pools(const struct wi_bench_report *report, FILE *stream)
 {
-	fprintf(stream, "\n  %-16s%14s%12s%12s%10s%11s\n", "pool", "seen", "skipped", "batches", "events",
+	fprintf(stream, "\n  %-16s%14s%12s%12s%10s%11s\n", "pool", "seen", "skipped", "batches", "a batch",
 		"parks");
 	for (size_t p = 0; p < report->runs[0].pool_count; p++) {
 		weir_pool_counts sum = {0};

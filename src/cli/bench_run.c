@@ -322,6 +322,10 @@ gather(struct state *state, uint64_t end_ns)
 	gather_others(state);
 	gather_producers(state);
 	run->dispatch_ns = end_ns > state->begin_ns ? end_ns - state->begin_ns : 0;
+	/* The last moment is before the end of the time that it is one of. */
+	if (run->meant_count > 0 && run->event_count == run->meant_count &&
+	    run->dispatch_ns < options->duration_ns)
+		run->dispatch_ns = options->duration_ns;
 	for (size_t p = 0; p < state->rig.pool_count; p++) {
 		for (unsigned d = 0; d < state->rig.pools[p].dispatcher_count; d++, at++)
 			gather_dispatcher(state, &state->rig.pools[p], d, at);

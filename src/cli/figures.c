@@ -56,11 +56,17 @@ wi_figures_bytes(double bytes)
 }
 
 struct wi_figure
-wi_figures_time(uint64_t ns)
+wi_figures_nanoseconds(double ns)
 {
 	static const char *const units[] = {" ns", " us", " ms", " s"};
 
-	return scale((double)ns, units, sizeof(units) / sizeof(units[0]));
+	return scale(ns, units, sizeof(units) / sizeof(units[0]));
+}
+
+struct wi_figure
+wi_figures_time(uint64_t ns)
+{
+	return wi_figures_nanoseconds((double)ns);
 }
 
 struct wi_figure

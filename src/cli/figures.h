@@ -15,6 +15,7 @@ struct wi_figure {
 struct wi_figure wi_figures_count(uint64_t count);             /* 1,234,567 */
 struct wi_figure wi_figures_bytes(double bytes);               /* 1.23 MB */
 struct wi_figure wi_figures_time(uint64_t ns);                 /* 1.23 ms */
+struct wi_figure wi_figures_nanoseconds(double ns);            /* 12.3 ns */
 struct wi_figure wi_figures_rate(uint64_t count, uint64_t ns); /* per second: 1.23 M */
 
 #endif
