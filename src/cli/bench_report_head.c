@@ -37,9 +37,9 @@ static void
 write_cpus(const char *text, FILE *stream)
 {
 	if (*text == '\0')
-		fputs(", on any processor", stream);
+		fputs(", any processor", stream);
 	else
-		fprintf(stream, ", on processor%s %s", text[strspn(text, "0123456789")] == '\0' ? "" : "s", text);
+		fprintf(stream, ", processor%s %s", text[strspn(text, "0123456789")] == '\0' ? "" : "s", text);
 }
 
 static void
@@ -102,7 +102,7 @@ write_pool(const struct wi_pool_spec *spec, const char *label, FILE *stream)
 	write_label(label, stream);
 	fprintf(stream, "%s: %u dispatcher%s", spec->name, count, plural(count));
 	write_cpus(spec->cpus != NULL ? spec->cpus : "", stream);
-	fprintf(stream, ", wait %s%s", wi_pool_wait_text(spec->wait), spec->wait_given ? "" : " (fitted)");
+	fprintf(stream, ", wait %s", wi_pool_wait_text(spec->wait));
 	if (spec->order == WEIR_ORDER_KEY)
 		fputs(", order key", stream);
 	if (spec->behind == WEIR_BEHIND_SKIP)
@@ -157,6 +157,8 @@ wi_bench_report_write_head(const struct wi_bench_report *report, FILE *stream)
 	for (size_t i = 0; i < pool_count; i++)
 		write_pool(wi_bench_plan_pool(report->plan, i), i > 0 ? "" : pool_count > 1 ? "pools" : "pool",
 			   stream);
+	if (report->plan->waits_fitted)
+		fputs("              (waits that were not given are fitted to the processors)\n", stream);
 	for (size_t i = 0; i < options->on_count; i++)
 		write_on(&options->ons[i], i > 0 ? "" : options->on_count > 1 ? "handlers" : "handler", stream);
 	write_label("runs", stream);

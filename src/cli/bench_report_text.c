@@ -66,11 +66,11 @@ write_closed_run(const struct wi_bench_report *report, size_t index, FILE *strea
 {
 	const struct wi_bench_run *run = &report->runs[index];
 
-	fprintf(stream, "  %3zu%14s%9s%10s%9s", index + 1, wi_figures_count(run->event_count).text,
+	fprintf(stream, "  %3zu%13s%9s%10s%8s", index + 1, wi_figures_count(run->event_count).text,
 		wi_figures_time(run->dispatch_ns).text, rate_of(wi_bench_rate(run)).text,
 		number(wi_bench_event_ns(run)).text);
 	if (has_figure(report, line_before))
-		fprintf(stream, "%7s%5s", number(run->line_ns[0]).text, number(run->line_ns[1]).text);
+		fprintf(stream, "%7s%6s", number(run->line_ns[0]).text, number(run->line_ns[1]).text);
 	if (has_figure(report, wi_bench_ratio))
 		fprintf(stream, "%7s%6s%7s", number(run->yardstick_ns[0]).text,
 			number(run->yardstick_ns[1]).text, number(wi_bench_ratio(run)).text);
@@ -82,7 +82,7 @@ write_closed_runs(const struct wi_bench_report *report, FILE *stream)
 {
 	bool lines = has_figure(report, line_before), yardsticks = has_figure(report, wi_bench_ratio);
 
-	fprintf(stream, "\n  run        events     time  events/s  ns each%s%s\n", lines ? "     line ns" : "",
+	fprintf(stream, "\n  run       events     time  events/s ns each%s%s\n", lines ? "      line ns" : "",
 		yardsticks ? "    yardstick  ratio" : "");
 	for (size_t i = 0; i < report->run_count; i++)
 		write_closed_run(report, i, stream);
@@ -264,7 +264,7 @@ write_sending(const struct wi_bench_report *report, FILE *stream)
 	if (backwards > 0)
 		fprintf(stream, "  the processors' clocks differ: %s events came before they were sent\n",
 			wi_figures_count(backwards).text);
-	fputs("  latency counts from when an event was to be sent; readings of the clock are in it\n", stream);
+	fputs("  latency counts from when an event was to be sent, readings of the clock in it\n", stream);
 }
 
 static void
@@ -313,7 +313,7 @@ write_disturbed(const struct wi_bench_report *report, FILE *stream)
 		stolen = fmax(stolen, run->stolen);
 	}
 	if (count > 0)
-		fprintf(stream, "  * DISTURBED: other processes used up to %.2f processors, %.2f were stolen\n",
+		fprintf(stream, "  * DISTURBED: others used up to %.2f processors, %.2f were stolen\n",
 			others, stolen);
 }
 

@@ -246,9 +246,10 @@ wi_bench_rig_open(struct wi_bench_rig *rig, const struct wi_bench_options *optio
 		if (!init_pool(rig, &rig->pools[i], wi_bench_plan_pool(plan, i)))
 			return failed(rig, "cannot open a bus", WEIR_ENOMEM);
 	code = open_pools(rig);
+	/* A pattern takes in a million topics at once sooner than one by one. */
 	if (code == 0)
-		code = subscribe_all(rig);
-	return code == 0 ? open_topics(rig) : code;
+		code = open_topics(rig);
+	return code == 0 ? subscribe_all(rig) : code;
 }
 
 void

@@ -8,7 +8,7 @@
 
 static const struct wi_bench_scenario scenarios[] = {
 	{"1p1c", "one producer, one dispatcher: throughput", {{"producers", "1"}}},
-	{"1p3c", "one producer, three pools that each get every event: throughput",
+	{"1p3c", "one producer, three pools that get every event: throughput",
 	 {{"pool", "second"}, {"pool", "third"},
 	  {"on", EVERY}, {"on", EVERY "@second"}, {"on", EVERY "@third"}}},
 	{"3p1c", "three producers, one dispatcher: throughput", {{"producers", "3"}}},
@@ -22,12 +22,12 @@ static const struct wi_bench_scenario scenarios[] = {
 	 {{"on", EVERY ":times=10"}}},
 	{"burst", "a thousand events at once, each millisecond: latency",
 	 {{"rate", "1M"}, {"burst", "1000"}}},
-	{"idle-wake", "an event every 2 ms to dispatchers that may sleep: latency",
+	{"idle-wake", "an event every 2 ms, dispatchers may sleep: latency",
 	 {{"rate", "500"}, {"wait", "adaptive"}}},
-	{"slow-pool", "beside a pool that skips and sleeps 1 ms a call: latency of both",
+	{"slow-pool", "beside a pool that skips and sleeps 1 ms a call: latency",
 	 {{"rate", "100k"}, {"pool", "slow:behind=skip,wait=park"},
 	  {"on", EVERY}, {"on", EVERY "@slow:sleep=1ms"}}},
-	{"many-topics", "a million topics in random order, one subscription to all: throughput",
+	{"many-topics", "a million topics in random order, one pattern: throughput",
 	 {{"topics", "1000000"}, {"on", ">"}}},
 	{"many-producers", "64 producers, one dispatcher: throughput", {{"producers", "64"}}},
 };

@@ -1,0 +1,335 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# test_bench.sh - `weir bench` from outside: options, files, scenarios, what it prints and writes.
+# TAP on stdout. The runs are short: what is tested is that the figures fit together.
+#
+# usage: test_bench.sh WEIR JSON_GET
+
+set -u
+weir=$1 json_get=$2
+dir=$(mktemp -d) || exit 99
+trap 'rm -rf "$dir"' EXIT
+command=bench
+. "$(dirname "$0")/tap.sh"
+
+# quick ARGUMENT...: two runs of 20 ms as JSON.
+quick() { run --duration 20ms --warmup 5ms --repeat 2 --no-yardstick --json "$@"; }
+
+above() { awk -v a="$(get "$1")" -v b="$2" 'BEGIN { exit !(a > b) }'; }
+rising() { get "$@" | tr '\t' '\n' | sort -gc 2>"$dir/sort"; }
+
+# -- begun now and looked at below ---------------------------------------------
+
+for signal in INT TERM; do
+	later $signal env --default-signal=INT "$weir" bench --json --duration 100s --warmup 0 --no-yardstick
+done
+later handling env --default-signal=INT "$weir" bench --json --duration 100s --warmup 0 \
+	--no-yardstick --on '>:sleep:1s'
+later sleeping env --default-signal=INT "$weir" bench --json --duration 100s --warmup 0 \
+	--no-yardstick --on '>:sleep=1s'
+
+# busy NAME SIGNAL: when its producer and its dispatcher run (main, keeper, dispatcher, producer).
+busy()
+{
+	eval "pid=\$pid_$1"
+	tries=600
+	while [ "$(ls "/proc/$pid/task" 2>/dev/null | wc -l)" -lt 4 ] && [ $((tries -= 1)) -gt 0 ]; do
+		sleep 0.1
+	done
+	kill -s "$2" "$pid"
+}
+busy INT INT
+busy TERM TERM
+busy sleeping INT
+
+# -- scenarios -------------------------------------------------------------------
+
+run --list
+check "--list: exit status" exits 0
+"$weir" bench --list | sed -n 's/^\([^ ]*\): .*/\1/p' >"$dir/scenarios"
+check "there are 11 scenarios" [ "$(wc -l <"$dir/scenarios")" -eq 11 ]
+
+# Handler calls are a multiple of the events, less what a pool skipped.
+calls_fit()
+{
+	for i in 0 1; do
+		get runs/$i/events runs/$i/handler_calls runs/$i/pools/1/skipped_behind |
+			awk -v times="$1" '{ exit !($1 > 0 && $2 == times * $1 - $3) }' || return 1
+	done
+}
+
+# Each thread's events add up, and each pool saw all.
+threads_fit()
+{
+	"$json_get" runs/0 <"$dir/out" >"$dir/run"
+	events=$("$json_get" events <"$dir/run")
+	sum=0 i=0
+	while [ "$("$json_get" threads/$i/kind <"$dir/run")" = producer ]; do
+		sum=$((sum + $("$json_get" threads/$i/events <"$dir/run")))
+		i=$((i + 1))
+	done
+	[ "$sum" -eq "$events" ] && [ "$("$json_get" pools/0/seen <"$dir/run")" -eq "$events" ]
+}
+
+latency_fits()
+{
+	for kind in waiting handling total; do
+		rising latency/0/$kind/p50 latency/0/$kind/p90 latency/0/$kind/p99 \
+			latency/0/$kind/p99.9 latency/0/$kind/p99.99 latency/0/$kind/max || return 1
+		[ "$(get latency/0/$kind/count)" -eq $(($(get runs/0/events) + $(get runs/1/events))) ] || return 1
+	done
+	above latency/0/total/p50 0 && rising latency/0/waiting/p50 latency/0/total/p50
+}
+
+while read -r scenario; do
+	case $scenario in
+	1p3c | pipeline | diamond) times=3 open= ;;
+	fanout) times=10 open= ;;
+	slow-pool) times=2 open=yes ;;
+	burst | idle-wake) times=1 open=yes ;;
+	*) times=1 open= ;;
+	esac
+	run --scenario "$scenario" --duration 50ms --repeat 2 --warmup 5ms --no-yardstick --json
+	check "$scenario: exit status" exits 0
+	check "$scenario: nothing on standard error" silent
+	check "$scenario: it is named" is parameters/scenario "$scenario"
+	check "$scenario: lost" is lost 0
+	check "$scenario: lost by run" [ "$(get runs/0/lost runs/1/lost runs/2/lost)" = "0	0	-" ]
+	check "$scenario: nothing came wrong" [ "$(get runs/0/wrong runs/1/wrong)" = "0	0" ]
+	check "$scenario: all calls" calls_fit $times
+	check "$scenario: all threads" threads_fit
+	check "$scenario: events a second" above events_per_second/median 0
+	check "$scenario: the spread" rising events_per_second/min events_per_second/quartile_low \
+		events_per_second/median events_per_second/quartile_high events_per_second/max
+	if [ -n "$open" ]; then
+		check "$scenario: percentiles" latency_fits
+	else
+		check "$scenario: no latency" is latency '[]'
+	fi
+done <"$dir/scenarios"
+
+# -- the load ----------------------------------------------------------------------
+
+quick --size 5,17,300 --topics 100 --hot '90%' --in-place
+check "sizes: exit status" exits 0
+mean_is() { get runs/0/payload_bytes runs/0/events | awk -v m="$1" '{ d = $1 / $2 - m; exit !(d * d < 1) }'; }
+check "sizes: a list is taken in turn" mean_is 107.3
+quick --size 8..256
+check "sizes: a range" mean_is 132
+check "sizes: nothing came wrong" is lost 0
+quick --size 0 --topics 1
+check "sizes: nothing at all" is runs/0/payload_bytes 0
+for commit in 1 3 256; do
+	for size in 8 48 112 256 40; do
+		quick --repeat 1 --commit $commit --size $size --in-place
+		check "commit $commit, size $size" is lost 0
+	done
+done
+quick --size 48 --repeat 1
+check "copied, size 48: the bytes" mean_is 48
+
+quick --pool 'keys:order=key,dispatchers=2' --on '>@keys' --producers 2 --commit 3
+check "keys: exit status" exits 0
+check "keys: there are some" is parameters/keys 1024
+check "keys: nothing came wrong" is runs/0/wrong 0
+quick --behind skip --cost 20us --ring-size 4k
+check "skip: exit status" exits 0
+check "skip: some were" above runs/0/pools/0/skipped_behind 0
+check "skip: and the others handled" [ $(($(get runs/0/pools/0/skipped_behind) + $(get runs/0/handler_calls))) -eq "$(get runs/0/events)" ]
+quick --cost 20us --ring-size 4k
+check "cost: rings are full" above runs/0/full_count 0
+check "cost: for a time" above runs/0/full_seconds 0
+check "cost: an event takes so long" above event_ns/median 20000
+quick --rate 2000 --on '>:sleep=200us'
+check "sleep: handling takes so long" above latency/0/handling/p50 200000
+check "sleep: and is most of the total" rising latency/0/handling/p50 latency/0/total/p50
+quick --on 'bench.t000.update' --on 'bench.t001.*:times=2' --topics 4
+part() { get runs/0/events runs/0/handler_calls | awk '{ d = $2 / $1 - 0.75; exit !(d * d < 0.0001) }'; }
+check "patterns that match some" part
+
+quick --rate 100M
+check "a rate that cannot be: it is said" is rate_reached false
+check "a rate that cannot be: what is late waits" above latency/0/waiting/p50 100000
+check "a rate that cannot be: exit status" exits 0
+quick --rate 20k --burst 100 --producers 2
+check "bursts: so many were meant" is runs/0/events_meant 400
+check "bursts: lost" is lost 0
+
+# -- INI files -----------------------------------------------------------------------
+
+cat >"$dir/load.ini" <<'EOF'
+# a comment
+[load]
+producers = 2
+size = 8..64
+rate = 20k ; another
+[bus]
+ring-size = 64k
+[run]
+duration = 20ms
+warmup = 0
+repeat = 1
+[pool.default]
+wait = yield
+[pool.back]
+after = default
+dispatchers = 2
+[on.first]
+pattern = >
+[on.second]
+pattern = bench.>
+pool = back
+cost = 1us
+times = 2
+EOF
+run --json --no-yardstick "$dir/load.ini"
+check "INI: exit status" exits 0
+check "INI: the load" [ "$(get parameters/producers parameters/rate parameters/ring_size parameters/repeat)" = "2	20000	65536	1" ]
+check "INI: sizes" [ "$(get parameters/size/range parameters/size/bytes/0 parameters/size/bytes/1)" = "true	8	64" ]
+check "INI: pools" [ "$(get parameters/pools/0/wait parameters/pools/1/pool parameters/pools/1/after/0 parameters/pools/1/dispatchers)" = "yield	back	default	2" ]
+check "INI: subscriptions" [ "$(get parameters/on/0/pattern parameters/on/1/pattern parameters/on/1/pool parameters/on/1/cost_ns parameters/on/1/times parameters/on/2)" = ">	bench.>	back	1000	2	-" ]
+check "INI: all calls" [ "$(get runs/0/handler_calls)" -eq $((3 * $(get runs/0/events))) ]
+run --json --no-yardstick --scenario 3p1c "$dir/load.ini" --size 16 --on bench.t000.update
+check "INI: options stand over it, it over a scenario" [ "$(get parameters/scenario parameters/producers parameters/size/bytes/0 parameters/on/0/pattern parameters/on/1)" = "3p1c	2	16	bench.t000.update	-" ]
+
+# bad_ini NAME LINE MESSAGE TEXT
+bad_ini()
+{
+	printf "$4" >"$dir/bad.ini"
+	run "$dir/bad.ini"
+	check "INI: $1: exit status is 64" exits 64
+	check "INI: $1: file and line" says "$dir/bad.ini:$2: "
+	check "INI: $1: what" says "$3"
+	check "INI: $1: nothing is run" no_output
+}
+bad_ini value 3 "producers: 'many' is not a whole number" '[load]\n\nproducers = many\n'
+bad_ini setting 2 'frob: there is no such setting' '[load]\nfrob = 1\n'
+bad_ini section 2 'the section is not one of' '[lode]\nproducers = 1\n'
+bad_ini line 2 'is neither [SECTION] nor NAME = VALUE' '[load]\nproducers\n'
+bad_ini pool 2 "wait: adaptive, spin" '[pool.x]\nwait = soon\n'
+bad_ini on 3 "cost: 'long' is not a time" '[on.x]\npattern = >\ncost = long\n'
+bad_ini 'on without pattern' 2 'pattern must come first' '[on.x]\ncost = 1us\n'
+run "$dir/none.ini"
+check "INI: no such file: exit status is 66" exits 66
+
+# -- usage -------------------------------------------------------------------------------
+
+# usage MESSAGE ARGUMENT...
+usage()
+{
+	message=$1
+	shift
+	run "$@"
+	check "usage: $*: exit status is 64" exits 64
+	check "usage: $*: $message" says "$message"
+	check "usage: $*: nothing is run" no_output
+}
+usage "unrecognized option '--frob'" --frob
+usage "--producers: '0' is not a whole number from 1 to 1000" --producers 0
+usage "--rate: 'fast' is not a number of events" --rate fast
+usage "--rate: '0' is not" --rate 0
+usage "--size: '9..8' is not a size" --size 9..8
+usage "--size: 'x' is not a size" --size x
+usage "--duration: '0' is not a time" --duration 0
+usage "--ring-size: '5000' is not a power of two" --ring-size 5000
+usage "--hot: '101%' is not a share" --hot '101%'
+usage "--wait: 'wait=now': wait: adaptive" --wait now
+usage "--cpus: '0-x' is not a list of processors" --cpus 0-x
+usage "--producer-cpus: '1000' names a processor that this process may not use" --producer-cpus 1000
+usage "--pool: cpus: '999' names a processor" --pool 'x:cpus=999'
+usage "--pool: ':wait=spin' is not NAME" --pool ':wait=spin'
+usage "--pool x: it is after a pool that is not given before it" --pool x:after=y
+usage "--pool x: an option is not allowed" --pool x:order=key,behind=skip
+usage "--on: there is no --pool 'nobody'" --on '>@nobody'
+usage "--on: pattern 'a..b': is not allowed" --on 'a..b'
+usage "--on: 'frob' is not one of cost=TIME" --on '>:frob=1'
+usage "--on: cost: 'x' is not a time" --on '>:cost=x'
+usage "--scenario: there is no 'frob'" --scenario frob
+usage "--burst needs --rate" --burst 10
+usage "--commit with --rate" --rate 1k --commit 2
+usage "--size with --rate" --rate 1k --size 4
+usage "--hgrm needs --rate" --hgrm "$dir/x"
+usage "a quarter of --ring-size" --ring-size 4k --size 2000
+usage "more than one FILE" a b
+reap handling
+check "usage: sleep:1s: exit status is 64" exits 64
+"$weir" bench --help >"$dir/out" 2>"$dir/err"
+code=$?
+check "--help: exit status is 0" exits 0
+check "--help: names the program" shows '^Usage: weir bench '
+
+# -- text ------------------------------------------------------------------------------------
+
+run --duration 20ms --warmup 0 --repeat 3
+check "text: exit status" exits 0
+check "text: nothing on standard error" silent
+first_line() { [ "$(grep -nE "$1" "$dir/out" | head -n 1 | cut -d : -f 1)" -lt "$(grep -nE "$2" "$dir/out" | head -n 1 | cut -d : -f 1)" ]; }
+check "text: parameters come first" first_line '^  producers ' '^  machine '
+check "text: then the runs" first_line '^  machine ' '^  run '
+check "text: three of them" [ "$(grep -cE '^ +[123] ' "$dir/out")" -eq 3 ]
+check "text: it ends with the books" [ "$(tail -n 1 "$dir/out")" = '  lost 0' ]
+check "text: at most 80 columns" [ "$(awk '{ if (length > m) m = length } END { print m }' "$dir/out")" -le 80 ]
+check "text: a closed loop has no latency" shows 'no latency: in a closed loop'
+if [ "$(nproc)" -gt 1 ]; then
+	check "text: beside a yardstick" shows '^  x yardstick '
+fi
+run --rate 100M --duration 20ms --warmup 0 --repeat 1
+check "text: a rate that cannot be" shows '^  Target rate not achieved: '
+run --scenario slow-pool --duration 20ms --warmup 0 --repeat 1
+check "text: slow-pool: at most 80 columns" [ "$(awk '{ if (length > m) m = length } END { print m }' "$dir/out")" -le 80 ]
+taskset -c 0 "$weir" bench --duration 20ms --warmup 0 --repeat 1 >"$dir/out" 2>"$dir/err"
+code=$?
+check "one processor: exit status" exits 0
+check "one processor: no yardstick, and it is said" shows 'no line time and no yardstick: they need two'
+check "one processor: nobody spins" shows 'wait adaptive$'
+if [ -w /dev/full ]; then
+	"$weir" bench --duration 1ms --warmup 0 --repeat 1 --json --no-yardstick >/dev/full 2>"$dir/err"
+	code=$?
+	check "output that cannot be written: exit status is 1" exits 1
+fi
+
+# -- files for HdrHistogram's tools ---------------------------------------------------------------
+
+run --json --rate 10k --duration 20ms --warmup 0 --repeat 2 --no-yardstick \
+	--hgrm "$dir/hdr" --hlog "$dir/hdr.hlog"
+check "files: exit status" exits 0
+count_of() { sed -n 's/^#\[Max .*Total count *= *\([0-9]*\)\]$/\1/p' "$dir/hdr-1-$1.hgrm"; }
+for kind in waiting handling total; do
+	check "files: .hgrm of $kind has all" [ "$(count_of $kind)" = "$(get latency/0/$kind/count)" ]
+done
+check "files: an interval of each run and kind" [ "$(grep -c '^Tag=1-[a-z]*,[0-9.]*,[0-9.]*,[0-9.]*,HISTF' "$dir/hdr.hlog")" -eq 6 ]
+run --rate 1k --duration 10ms --hlog "$dir/none/x"
+check "files: one that cannot be written: exit status is 1" exits 1
+check "files: and it is told" says "cannot write $dir/none/x"
+
+# -- signals -----------------------------------------------------------------------------------
+
+for expected in INT:130:2 TERM:143:15; do
+	signal=${expected%%:*} number=${expected##*:} expected=${expected%:*}
+	reap $signal
+	check "SIG$signal: exit status" exits "${expected#*:}"
+	check "SIG$signal: what there is is shown" above runs/0/events 0
+	check "SIG$signal: it was cut short" is runs/0/cut_short true
+	check "SIG$signal: there is no second run" is runs/1 -
+	check "SIG$signal: it is told" is signal $number
+	check "SIG$signal: lost" is lost 0
+done
+reap sleeping
+check "SIGINT with handlers that sleep: exit status" exits 130
+check "SIGINT with handlers that sleep: lost" is lost 0
+
+# -- a terminal -----------------------------------------------------------------------------------
+
+if command -v script >/dev/null; then
+	for kind in xterm dumb; do
+		TERM=$kind script -qec "'$weir' bench --duration 500ms --warmup 0 --repeat 1 --no-yardstick" \
+			/dev/null >"$dir/out" 2>"$dir/err" </dev/null
+		[ $kind = xterm ] || break
+		check "terminal: progress is drawn" shows 'run 1 of 1, publishing: '
+	done
+	check "dumb terminal: no progress" sh -c "! grep -q 'run 1 of 1' '$dir/out'"
+else
+	skip "terminal" "there is no script(1)"
+fi
+
+echo "1..$count"
