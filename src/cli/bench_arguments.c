@@ -38,28 +38,32 @@ static const struct argp_option options_help[] = {
 	 "commit, they are copied", 0},
 
 	{NULL, 0, NULL, 0, "Handlers and pools:", 3},
-	{"on", 'o', "PATTERN[@POOL][:OPTION=VALUE,...]", 0,
-	 "Subscribe; may be given again. Options: cost=TIME (work for so long in each call), "
-	 "sleep=TIME, times=N (so many subscriptions). Default: " WI_BENCH_PATTERN, 0},
+	{"on", 'o', "SPEC", 0,
+	 "Subscribe; may be given again. SPEC: PATTERN[@POOL][:OPTION=VALUE,...]. Options: cost=TIME "
+	 "(work for so long in each call), sleep=TIME, times=N (so many subscriptions). Default: "
+	 WI_BENCH_PATTERN, 0},
 	{"cost", OPTION_LONG + 9, "TIME", 0, "cost of all --on that have none of their own (0)", 0},
-	{"pool", OPTION_LONG + 10, "NAME[:OPTION=VALUE,...]", 0,
-	 "One more pool, or options of one that there is, as default; may be given again. Options: "
+	{"pool", OPTION_LONG + 10, "SPEC", 0,
+	 "One more pool, or options of one that there is; may be given again. SPEC: "
+	 "NAME[:OPTION=VALUE,...]. Options: "
 	 "dispatchers=N, wait=HOW, order=producer|key, behind=hold|skip, after=POOL+POOL, batch=N, "
 	 "sleep=TIME, spin=TIME, cpus=0+2", 0},
-	{"dispatchers", 'd', "N", 0, "Of the default pool, as the next six (1)", 0},
+	{"ring-size", OPTION_LONG + 17, "BYTES", 0, "Room of each producer, a power of two (256k)", 0},
+
+	{NULL, 0, NULL, 0, "The default pool, as --pool default:...", 4},
+	{"dispatchers", 'd', "N", 0, "Threads that call handlers (1)", 0},
 	{"wait", OPTION_LONG + 11, "HOW", 0, "adaptive, spin, yield, poll or park (as fits the processors)", 0},
 	{"order", OPTION_LONG + 12, "WHAT", 0, "producer or key (producer)", 0},
 	{"behind", OPTION_LONG + 13, "WHAT", 0, "hold or skip (hold)", 0},
 	{"batch", OPTION_LONG + 14, "N", 0, "Events of a batch, at most (1024)", 0},
-	{"spin", OPTION_LONG + 15, "TIME", 0, "Before it parks, with adaptive", 0},
-	{"sleep", OPTION_LONG + 16, "TIME", 0, "With poll", 0},
-	{"ring-size", OPTION_LONG + 17, "BYTES", 0, "Room of each producer, a power of two (256k)", 0},
+	{"spin", OPTION_LONG + 15, "TIME", 0, "With wait adaptive: before it parks (20us)", 0},
+	{"sleep", OPTION_LONG + 16, "TIME", 0, "With wait poll (100us)", 0},
 
-	{NULL, 0, NULL, 0, "Processors (default: producers on the first, dispatchers on the others):", 4},
+	{NULL, 0, NULL, 0, "Processors (default: producers on the first, dispatchers on the others):", 5},
 	{"producer-cpus", OPTION_LONG + 18, "LIST", 0, "0+2, 1-3 or any: a producer on each, in turn", 0},
 	{"cpus", OPTION_LONG + 19, "LIST", 0, "The same of all pools that have no cpus of their own", 0},
 
-	{NULL, 0, NULL, 0, "What to show:", 5},
+	{NULL, 0, NULL, 0, "What to show:", 6},
 	{"json", OPTION_LONG + 20, NULL, 0, "Everything as one JSON object", 0},
 	{"hgrm", OPTION_LONG + 21, "PREFIX", 0,
 	 "Write percentiles to PREFIX-N-total.hgrm and so on, N the number of the --on", 0},

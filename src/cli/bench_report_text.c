@@ -94,13 +94,13 @@ write_open_runs(const struct wi_bench_report *report, FILE *stream)
 {
 	bool lines = has_figure(report, line_before);
 
-	fprintf(stream, "\n  run      events  events/s late max       p50       p99       max%s\n",
+	fprintf(stream, "\n  run      events events/s late max      p50      p99      max%s\n",
 		lines ? "     line ns" : "");
 	for (size_t i = 0; i < report->run_count; i++) {
 		const struct wi_bench_run *run = &report->runs[i];
 		const struct wi_bench_quantiles *total = &report->quantiles[i * report->options->on_count][2];
 
-		fprintf(stream, "  %3zu%12s%10s%9s%10s%10s%10s", i + 1, wi_figures_count(run->event_count).text,
+		fprintf(stream, "  %3zu%12s%9s%9s%9s%9s%9s", i + 1, wi_figures_count(run->event_count).text,
 			rate_of(wi_bench_rate(run)).text, wi_figures_time(run->late_max_ns).text,
 			wi_figures_time(total->at[0]).text, wi_figures_time(total->at[2]).text,
 			wi_figures_time(total->max).text);

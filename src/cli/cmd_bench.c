@@ -8,6 +8,7 @@
 #include "interrupt.h"
 #include "machine.h"
 #include "progress.h"
+#include "yardstick.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -71,6 +72,9 @@ run_all(struct bench *bench)
 	};
 	int code = 0;
 
+	/* The first time of a line, on processors that were idle, is often some times the others. */
+	if (runner.has_processors)
+		yardstick_line_ns();
 	for (; runner.index < bench->options.repeat && code == 0; runner.index++) {
 		struct wi_bench_run run;
 

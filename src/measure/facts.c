@@ -17,6 +17,7 @@
 
 #include "base/cpus.h"
 #include "machine.h"
+#include "stats.h"
 
 static void
 read_line(const char *path, char *line, int size)
@@ -90,12 +91,18 @@ read_software(struct facts *facts)
 static double
 read_clock(void)
 {
-	enum { READINGS = 20000 };
-	uint64_t begin = machine_ns();
+	enum { BATCHES = 21, READINGS = 1000 };
+	double each[BATCHES];
 
-	for (int i = 1; i < READINGS; i++)
-		machine_ns();
-	return (double)(machine_ns() - begin) / READINGS;
+	for (int b = 0; b < BATCHES; b++) {
+		uint64_t begin = machine_ns();
+
+		for (int i = 1; i < READINGS; i++)
+			machine_ns();
+		each[b] = (double)(machine_ns() - begin) / READINGS;
+	}
+	stats_sort(each, BATCHES);
+	return stats_quantile(each, BATCHES, 0.5);
 }
 
 struct facts
