@@ -34,6 +34,8 @@ test_units(void **state)
 	assert_string_equal(wi_figures_bytes(999499).text, "999 kB");
 	assert_string_equal(wi_figures_bytes(999500).text, "1.00 MB");
 	assert_string_equal(wi_figures_time(0).text, "0 ns");
+	assert_string_equal(wi_figures_nanoseconds(12.345).text, "12.3 ns");
+	assert_string_equal(wi_figures_nanoseconds(0.5).text, "0.50 ns");
 	assert_string_equal(wi_figures_time(1234).text, "1.23 us");
 	assert_string_equal(wi_figures_time(1234000000).text, "1.23 s");
 	assert_string_equal(wi_figures_time(UINT64_C(12345000000000)).text, "12345 s");

@@ -69,12 +69,29 @@ test_duration(void **state)
 	assert_false(wi_quantity_duration("1.5s", UINT64_MAX, &value));
 }
 
+static void
+test_rate(void **state)
+{
+	uint64_t value = 0;
+
+	(void)state;
+	assert_true(wi_quantity_rate("250", UINT64_MAX, &value));
+	assert_int_equal(value, 250);
+	assert_true(wi_quantity_rate("100k", UINT64_MAX, &value));
+	assert_int_equal(value, 100000);
+	assert_true(wi_quantity_rate("2M", 2000000, &value));
+	assert_int_equal(value, 2000000);
+	assert_false(wi_quantity_rate("3M", 2000000, &value));
+	assert_false(wi_quantity_rate("1g", UINT64_MAX, &value));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_count),
 		cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_rate),
 		cmocka_unit_test(test_duration),
 	};
 
