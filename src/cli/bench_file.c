@@ -66,7 +66,8 @@ set_on(struct file *file, const char *section, const char *name, const char *val
 		snprintf(file->on, sizeof(file->on), "%s", section);
 		return value[strcspn(value, "@:")] == '\0'
 			       ? wi_bench_options_add_on(file->options, value)
-			       : "a pattern has no @ or : here; pool, cost and times are lines of their own";
+			       : "a pattern has no @ or : here; pool, cost and times are lines of "
+				 "their own";
 	}
 	return is_new ? "pattern must come first in the section"
 		      : wi_bench_options_set_on(file->options, name, value);
@@ -75,14 +76,16 @@ set_on(struct file *file, const char *section, const char *name, const char *val
 static bool
 is_general(const char *section)
 {
-	return strcmp(section, "load") == 0 || strcmp(section, "run") == 0 || strcmp(section, "bus") == 0;
+	return strcmp(section, "load") == 0 || strcmp(section, "run") == 0 ||
+	       strcmp(section, "bus") == 0;
 }
 
 static int
 take(void *context, const char *section, const char *name, const char *value)
 {
 	struct file *file = context;
-	const char *wrong = "the section is not one of [load], [run], [bus], [pool.NAME], [on.NAME]";
+	const char *wrong =
+		"the section is not one of [load], [run], [bus], [pool.NAME], [on.NAME]";
 
 	if (strncmp(section, "pool.", 5) == 0)
 		wrong = set_pool(file, section + 5, name, value);

@@ -25,7 +25,8 @@ wi_bench_dispatcher_begin(struct wi_bench_dispatcher *dispatcher)
 bool
 wi_bench_handler_init(struct wi_bench_handler *handler)
 {
-	size_t places = (size_t)handler->source_count * (handler->key_count > 0 ? handler->key_count : 1);
+	size_t places =
+		(size_t)handler->source_count * (handler->key_count > 0 ? handler->key_count : 1);
 
 	handler->last = calloc(places * STRIDE, sizeof(*handler->last));
 	return handler->last != NULL;
@@ -66,8 +67,8 @@ payload_is(const weir_event *event, uint64_t number, uint32_t from)
 }
 
 static inline void
-check(const struct wi_bench_handler *handler, const weir_event *event, const weir_delivery *delivery,
-      uint32_t from)
+check(const struct wi_bench_handler *handler, const weir_event *event,
+      const weir_delivery *delivery, uint32_t from)
 {
 	uint64_t number = delivery->sequence - 1, key = 0, *last;
 	size_t place = delivery->source;
@@ -107,7 +108,8 @@ take_time(const struct wi_bench_on *on, uint64_t begin_ns)
 static inline bool
 takes_time(const struct wi_bench_handler *handler)
 {
-	return handler->on->cost_ns > 0 && !atomic_load_explicit(handler->over, memory_order_relaxed);
+	return handler->on->cost_ns > 0 &&
+	       !atomic_load_explicit(handler->over, memory_order_relaxed);
 }
 
 int

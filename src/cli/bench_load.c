@@ -78,7 +78,8 @@ wi_bench_load_open(struct wi_bench_load *load, struct wi_bench_rig *rig)
 	weir_status status = WEIR_OK;
 	size_t size;
 
-	*load = (struct wi_bench_load){.rig = rig, .done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+	*load = (struct wi_bench_load){.rig = rig,
+				       .done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
 	pthread_mutex_init(&load->gate, NULL);
 	size = (size_t)rig->options->producer_count * sizeof(*load->producers);
 	load->producers = aligned_alloc(MACHINE_LINE, size);
@@ -107,8 +108,8 @@ run_closed(struct wi_bench_producer *producer)
 }
 
 /*
- * Until that moment, and what the clock then says. It spins: waking up would be measured, too. Where
- * producers share a processor each sleeps, since it would spin away the time of another.
+ * Until that moment, and what the clock then says. It spins: waking up would be measured, too.
+ * Where producers share a processor each sleeps, since it would spin away the time of another.
  */
 static uint64_t
 wait_until(const struct wi_bench_producer *producer, uint64_t moment_ns)
@@ -132,7 +133,8 @@ run_open(struct wi_bench_producer *producer)
 {
 	const struct wi_bench_options *options = producer->load->rig->options;
 	double each_ns = 1e9 * (double)producer->load->count / (double)options->rate;
-	double first_ns = each_ns * (double)options->burst * producer->index / producer->load->count;
+	double first_ns =
+		each_ns * (double)options->burst * producer->index / producer->load->count;
 	struct wi_bench_sent *sent = &producer->sent;
 	uint64_t begin_ns = producer->load->start_ns;
 
@@ -143,7 +145,8 @@ run_open(struct wi_bench_producer *producer)
 		if (after_ns >= producer->load->duration_ns)
 			return;
 		now_ns = wait_until(producer, begin_ns + after_ns);
-		if (stopped(producer->load) || !wi_bench_loop_send(&producer->loop, begin_ns + after_ns))
+		if (stopped(producer->load) ||
+		    !wi_bench_loop_send(&producer->loop, begin_ns + after_ns))
 			return;
 		if (now_ns - (begin_ns + after_ns) > sent->late_max_ns)
 			sent->late_max_ns = now_ns - (begin_ns + after_ns);
@@ -156,10 +159,13 @@ count_moments(const struct wi_bench_producer *producer)
 {
 	const struct wi_bench_options *options = producer->load->rig->options;
 	double each_ns = 1e9 * (double)producer->load->count / (double)options->rate;
-	double first_ns = each_ns * (double)options->burst * producer->index / producer->load->count;
-	double turns = ((double)producer->load->duration_ns - first_ns) / (each_ns * (double)options->burst);
+	double first_ns =
+		each_ns * (double)options->burst * producer->index / producer->load->count;
+	double turns = ((double)producer->load->duration_ns - first_ns) /
+		       (each_ns * (double)options->burst);
 
-	return turns <= 0 ? 0 : ((uint64_t)turns + ((double)(uint64_t)turns < turns)) * options->burst;
+	return turns <= 0 ? 0
+			  : ((uint64_t)turns + ((double)(uint64_t)turns < turns)) * options->burst;
 }
 
 static void *

@@ -39,7 +39,7 @@ struct wi_bench_load {
 	uint32_t *sizes;
 	uint32_t size_count;
 	uint64_t start_ns, duration_ns; /* of the phase; open loop: from start_ns on */
-	pthread_mutex_t gate;           /* held while the threads are made, so that they begin together */
+	pthread_mutex_t gate; /* held while the threads are made, so that they begin together */
 	int done_fd;                    /* an eventfd: one for each thread that is done */
 	atomic_bool stop;
 };
@@ -47,7 +47,10 @@ struct wi_bench_load {
 /* Opens the producers. WEIR_OK, or to be closed all the same. */
 weir_status wi_bench_load_open(struct wi_bench_load *load, struct wi_bench_rig *rig);
 
-/* Threads publish until stopped, or in an open loop until all that is meant for duration_ns is sent. */
+/*
+ * Threads publish until stopped, or in an open loop until all that is meant for duration_ns is
+ * sent.
+ */
 weir_status wi_bench_load_start(struct wi_bench_load *load, uint64_t duration_ns);
 
 /* Call when done_fd is readable. True: all threads are done. */

@@ -54,8 +54,9 @@ publish_full(struct wi_bench_loop *loop, weir_topic topic, const void *data, uin
 	weir_status status = WEIR_EFULL;
 
 	for (unsigned tries = 0; status == WEIR_EFULL && pause_for_room(loop, tries); tries++)
-		status = loop->key_count > 0 ? weir_publish_with(loop->producer, topic, &attributes, data, size)
-					     : weir_publish(loop->producer, topic, data, size);
+		status = loop->key_count > 0
+				 ? weir_publish_with(loop->producer, topic, &attributes, data, size)
+				 : weir_publish(loop->producer, topic, data, size);
 	loop->full_count++;
 	loop->full_ns += wi_stopwatch_now() - begin_ns;
 	return status;
@@ -73,8 +74,8 @@ reserve_full(struct wi_bench_loop *loop, weir_topic topic, uint32_t size, void *
 		return status;
 	status = WEIR_EFULL;
 	for (unsigned tries = 0; status == WEIR_EFULL && pause_for_room(loop, tries); tries++)
-		status = weir_reserve(loop->producer, topic, loop->key_count > 0 ? &attributes : NULL, size,
-				      ret_data);
+		status = weir_reserve(loop->producer, topic,
+				      loop->key_count > 0 ? &attributes : NULL, size, ret_data);
 	loop->full_count++;
 	loop->full_ns += wi_stopwatch_now() - begin_ns;
 	return status;
@@ -105,7 +106,8 @@ publish(struct wi_bench_loop *loop, weir_topic topic, const void *data, uint32_t
 	} else {
 		status = weir_publish(loop->producer, topic, data, size);
 	}
-	return __builtin_expect(status == WEIR_EFULL, 0) ? publish_full(loop, topic, data, size) : status;
+	return __builtin_expect(status == WEIR_EFULL, 0) ? publish_full(loop, topic, data, size)
+							 : status;
 }
 
 INLINE weir_status
@@ -156,7 +158,8 @@ ended(struct wi_bench_loop *loop, weir_status status)
 
 /* Compiled for each size and way of its own, as a program's publish of a struct is. */
 INLINE bool
-run(struct wi_bench_loop *loop, uint32_t count, const uint32_t constant, const enum way way, const bool keyed)
+run(struct wi_bench_loop *loop, uint32_t count, const uint32_t constant, const enum way way,
+    const bool keyed)
 {
 	uint64_t words[WORDS_MAX];
 	weir_status status = WEIR_OK;
@@ -226,7 +229,11 @@ wi_bench_loop_run(struct wi_bench_loop *loop, uint32_t count)
 		{copy_0, in_place_0, batch_0},
 	};
 	enum way way = loop->commit_count > 1 ? BATCH : loop->in_place ? IN_PLACE : COPY;
-	int index = loop->size == 8 ? 0 : loop->size == 48 ? 1 : loop->size == 112 ? 2 : loop->size == 256 ? 3 : 4;
+	int index = loop->size == 8	? 0
+		    : loop->size == 48	? 1
+		    : loop->size == 112 ? 2
+		    : loop->size == 256 ? 3
+					: 4;
 
 	if (loop->key_count > 0)
 		return keyed(loop, count, way);

@@ -21,7 +21,7 @@ struct wi_bench_loop {
 	uint32_t topic_count, topic_at;
 	const uint32_t *sizes;          /* taken in turn, where `size` is 0 */
 	uint32_t size_count, size_at;
-	uint32_t size;                  /* of each payload; others than 8, 48, 112, 256 are in `sizes` */
+	uint32_t size; /* of each payload; others than 8, 48, 112, 256 are in `sizes` */
 	uint32_t commit_count;
 	uint32_t key_count;
 	bool in_place;

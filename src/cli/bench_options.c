@@ -99,7 +99,9 @@ set_rate(struct wi_bench_options *options, const char *value)
 	uint64_t rate;
 
 	if (!wi_quantity_rate(value, 1000000000, &rate) || rate == 0)
-		return wi_bench_problem(options, "'%s' is not a number of events a second, as 500k, up to 1000M", value);
+		return wi_bench_problem(
+			options, "'%s' is not a number of events a second, as 500k, up to 1000M",
+			value);
 	options->rate = rate;
 	return NULL;
 }
@@ -137,8 +139,8 @@ set_time(struct wi_bench_options *options, const struct setting *setting, const 
 	uint64_t ns;
 
 	if (!wi_quantity_duration(value, setting->max, &ns) || ns < setting->min)
-		return wi_bench_problem(options, "'%s' is not a time, as 500ns or 2s, %sup to 1 h", value,
-			       setting->min > 0 ? "from 1ms " : "");
+		return wi_bench_problem(options, "'%s' is not a time, as 500ns or 2s, %sup to 1 h",
+					value, setting->min > 0 ? "from 1ms " : "");
 	*(uint64_t *)((char *)options + setting->at) = ns;
 	return NULL;
 }
@@ -186,12 +188,14 @@ parse_sizes(struct wi_bench_sizes *sizes, char *text)
 		dots[0] = ',';
 		memmove(dots + 1, dots + 2, strlen(dots + 2) + 1);
 	}
-	for (char *word = strtok_r(text, ",", &rest); word != NULL; word = strtok_r(NULL, ",", &rest)) {
+	for (char *word = strtok_r(text, ",", &rest); word != NULL;
+	     word = strtok_r(NULL, ",", &rest)) {
 		if (sizes->count == WI_BENCH_SIZES_MAX || !wi_quantity_bytes(word, 1 << 29, &size))
 			return false;
 		sizes->each[sizes->count++] = (uint32_t)size;
 	}
-	return sizes->is_range ? sizes->count == 2 && sizes->each[0] < sizes->each[1] : sizes->count > 0;
+	return sizes->is_range ? sizes->count == 2 && sizes->each[0] < sizes->each[1]
+			       : sizes->count > 0;
 }
 
 static const char *
@@ -202,7 +206,9 @@ set_sizes(struct wi_bench_options *options, const char *value)
 
 	snprintf(text, sizeof(text), "%s", value);
 	if (strlen(value) >= sizeof(text) || !parse_sizes(&sizes, text))
-		return wi_bench_problem(options, "'%s' is not a size, a range as 8..256 or a list as 8,48,256", value);
+		return wi_bench_problem(
+			options, "'%s' is not a size, a range as 8..256 or a list as 8,48,256",
+			value);
 	options->sizes = sizes;
 	return NULL;
 }
@@ -337,12 +343,15 @@ static const char *
 check_loop(struct wi_bench_options *options)
 {
 	if (options->rate == 0)
-		return options->burst > 1 ? "--burst needs --rate: so many events at once, as often as the rate says"
+		return options->burst > 1 ? "--burst needs --rate: so many events at once, as "
+					    "often as the rate says"
 					  : NULL;
 	if (options->commit_count > 1)
-		return "--commit with --rate: in an open loop each event is committed at its moment";
+		return "--commit with --rate: in an open loop each event is committed at its "
+		       "moment";
 	if (wi_bench_sizes_min(&options->sizes) < 8)
-		return "--size with --rate: 8 bytes at least, since the payload carries the moment of sending";
+		return "--size with --rate: 8 bytes at least, since the payload carries the moment "
+		       "of sending";
 	return NULL;
 }
 
@@ -354,8 +363,9 @@ wi_bench_options_check(struct wi_bench_options *options)
 	if (wrong != NULL)
 		return wrong;
 	if (wi_bench_sizes_max(&options->sizes) > options->ring_size / 4)
-		return wi_bench_problem(options, "--size: %u bytes are more than a quarter of --ring-size",
-			       wi_bench_sizes_max(&options->sizes));
+		return wi_bench_problem(options,
+					"--size: %u bytes are more than a quarter of --ring-size",
+					wi_bench_sizes_max(&options->sizes));
 	for (size_t i = 0; i < options->on_count; i++) {
 		struct wi_bench_on *on = &options->ons[i];
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bench_options.h - what `weir bench` is to do, as settings with names: those of the command line, of
- * an INI file and of scenarios are the same.
+ * bench_options.h - what `weir bench` is to do, as settings with names: those of the command line,
+ * of an INI file and of scenarios are the same.
  */
 #ifndef WI_CLI_BENCH_OPTIONS_H
 #define WI_CLI_BENCH_OPTIONS_H
@@ -67,7 +67,8 @@ void wi_bench_options_fini(struct wi_bench_options *options);
 void wi_bench_options_layer(struct wi_bench_options *options);
 
 /* NULL, or what is wrong with the value, valid until the next call: "'x' is not ...". */
-const char *wi_bench_options_set(struct wi_bench_options *options, const char *name, const char *value);
+const char *wi_bench_options_set(struct wi_bench_options *options, const char *name,
+				 const char *value);
 bool wi_bench_options_has(const char *name);
 
 /* "PATTERN[@POOL][:cost=500ns,times=3]", "NAME[:wait=spin,...]". As above. */
@@ -79,7 +80,8 @@ const char *wi_bench_options_set_pool(struct wi_bench_options *options, const ch
 				      const char *pool_options);
 
 /* A member of the `on` that was added last: pool, cost, sleep, times. As above. */
-const char *wi_bench_options_set_on(struct wi_bench_options *options, const char *name, const char *value);
+const char *wi_bench_options_set_on(struct wi_bench_options *options, const char *name,
+				    const char *value);
 
 /* When all is set: what does not go together. As above, but a whole sentence. */
 const char *wi_bench_options_check(struct wi_bench_options *options);

@@ -82,7 +82,8 @@ count_busy(const struct wi_bench_plan *plan)
 	for (size_t i = 0; i < wi_bench_plan_pool_count(plan); i++) {
 		const struct wi_pool_spec *spec = wi_bench_plan_pool(plan, i);
 
-		if (!spec->wait_given || spec->wait == WEIR_WAIT_SPIN || spec->wait == WEIR_WAIT_YIELD)
+		if (!spec->wait_given || spec->wait == WEIR_WAIT_SPIN ||
+		    spec->wait == WEIR_WAIT_YIELD)
 			count += wi_bench_plan_dispatchers(spec);
 	}
 	return count;
@@ -164,7 +165,8 @@ wi_bench_plan_fini(struct wi_bench_plan *plan)
 }
 
 bool
-wi_bench_plan_has_yardstick(const struct wi_bench_plan *plan, const struct wi_bench_options *options)
+wi_bench_plan_has_yardstick(const struct wi_bench_plan *plan,
+			    const struct wi_bench_options *options)
 {
 	uint32_t size = wi_bench_sizes_constant(&options->sizes);
 

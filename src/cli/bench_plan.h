@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bench_plan.h - the pools of a load, and what runs on which processor: what was not said is fitted. */
+/* bench_plan.h - the pools of a load, and who runs where; what was not said is fitted. */
 #ifndef WI_CLI_BENCH_PLAN_H
 #define WI_CLI_BENCH_PLAN_H
 
@@ -29,7 +29,8 @@ struct wi_pool_spec *wi_bench_plan_pool(const struct wi_bench_plan *plan, size_t
 size_t wi_bench_plan_pool_count(const struct wi_bench_plan *plan);
 unsigned wi_bench_plan_dispatchers(const struct wi_pool_spec *spec);
 
-/* One producer with one size and one pool, alone on its processor: what a yardstick stands beside. */
-bool wi_bench_plan_has_yardstick(const struct wi_bench_plan *plan, const struct wi_bench_options *options);
+/* One producer with one size and one pool, alone on its processor, as the yardstick has them. */
+bool wi_bench_plan_has_yardstick(const struct wi_bench_plan *plan,
+				 const struct wi_bench_options *options);
 
 #endif

@@ -46,11 +46,13 @@ bool
 wi_bench_report_init(struct wi_bench_report *report, const struct wi_bench_options *options,
 		     const struct wi_bench_plan *plan)
 {
-	*report = (struct wi_bench_report){.options = options, .plan = plan, .start_time = time_now()};
+	*report = (struct wi_bench_report){
+		.options = options, .plan = plan, .start_time = time_now()};
 	if (options->hlog != NULL) {
 		report->hlog = fopen(options->hlog, "we");
 		if (report->hlog == NULL) {
-			fprintf(stderr, "weir bench: cannot write %s: %s\n", options->hlog, strerror(errno));
+			fprintf(stderr, "weir bench: cannot write %s: %s\n", options->hlog,
+				strerror(errno));
 			return false;
 		}
 		histogram_write_hlog_head(report->start_time, report->hlog);
@@ -60,7 +62,8 @@ wi_bench_report_init(struct wi_bench_report *report, const struct wi_bench_optio
 	report->quantiles = calloc(options->repeat * options->on_count, sizeof(*report->quantiles));
 	if (options->rate > 0)
 		report->latency = calloc(options->on_count, sizeof(*report->latency));
-	if (report->runs != NULL && report->quantiles != NULL && (options->rate == 0 || report->latency != NULL))
+	if (report->runs != NULL && report->quantiles != NULL &&
+	    (options->rate == 0 || report->latency != NULL))
 		return true;
 	fprintf(stderr, "weir bench: out of memory\n");
 	return false;
@@ -90,12 +93,14 @@ wi_bench_report_add(struct wi_bench_report *report, const struct wi_bench_run *r
 	report->run_count++;
 	for (size_t i = 0; run->latency != NULL && i < report->options->on_count; i++) {
 		for (int kind = 0; kind < WI_BENCH_KINDS; kind++) {
-			const struct histogram *histogram = wi_bench_kind_of(&run->latency[i], kind);
+			const struct histogram *histogram =
+				wi_bench_kind_of(&run->latency[i], kind);
 
 			report->quantiles[first + i][kind] = wi_bench_quantiles_of(histogram);
 			snprintf(tag, sizeof(tag), "%zu-%s", i + 1, wi_bench_kind_names[kind]);
 			if (report->hlog != NULL &&
-			    !histogram_write_hlog(histogram, tag, time_now() - seconds, seconds, report->hlog))
+			    !histogram_write_hlog(histogram, tag, time_now() - seconds, seconds,
+						  report->hlog))
 				return false;
 		}
 		histogram_merge(&report->latency[i].waiting, &run->latency[i].waiting);
@@ -127,7 +132,8 @@ write_hgrm(const struct wi_bench_report *report, size_t on, int kind)
 	char *name;
 	bool written;
 
-	if (asprintf(&name, "%s-%zu-%s.hgrm", report->options->hgrm, on + 1, wi_bench_kind_names[kind]) < 0)
+	if (asprintf(&name, "%s-%zu-%s.hgrm", report->options->hgrm, on + 1,
+		     wi_bench_kind_names[kind]) < 0)
 		return false;
 	file = fopen(name, "we");
 	if (file == NULL) {
@@ -167,7 +173,8 @@ by_event(const struct wi_bench_run *run, double value)
 double
 wi_bench_rate(const struct wi_bench_run *run)
 {
-	return run->dispatch_ns > 0 ? (double)run->event_count * 1e9 / (double)run->dispatch_ns : -1;
+	return run->dispatch_ns > 0 ? (double)run->event_count * 1e9 / (double)run->dispatch_ns
+				    : -1;
 }
 
 double
@@ -205,7 +212,8 @@ wi_bench_switches(const struct wi_bench_run *run)
 }
 
 struct wi_bench_spread
-wi_bench_report_spread(const struct wi_bench_report *report, double (*figure)(const struct wi_bench_run *run))
+wi_bench_report_spread(const struct wi_bench_report *report,
+		       double (*figure)(const struct wi_bench_run *run))
 {
 	double *values = calloc(report->run_count + 1, sizeof(*values));
 	struct wi_bench_spread spread = {.count = 0};
@@ -237,7 +245,8 @@ bool
 wi_bench_report_is_good(const struct wi_bench_report *report)
 {
 	for (size_t i = 0; i < report->run_count; i++)
-		if (!report->runs[i].drained || report->runs[i].lost != 0 || report->runs[i].wrong_count > 0)
+		if (!report->runs[i].drained || report->runs[i].lost != 0 ||
+		    report->runs[i].wrong_count > 0)
 			return false;
 	return report->run_count > 0;
 }
@@ -252,7 +261,8 @@ bool
 wi_bench_report_reached_rate(const struct wi_bench_report *report)
 {
 	for (size_t i = 0; i < report->run_count; i++)
-		if (!report->runs[i].cut && report->runs[i].event_count * 100 < report->runs[i].meant_count * 99)
+		if (!report->runs[i].cut &&
+		    report->runs[i].event_count * 100 < report->runs[i].meant_count * 99)
 			return false;
 	return true;
 }

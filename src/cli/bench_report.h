@@ -17,7 +17,7 @@ enum { WI_BENCH_PERCENTILES = 5, WI_BENCH_KINDS = 3 };
 
 extern const double wi_bench_percents[WI_BENCH_PERCENTILES];            /* 50 to 99.99 */
 extern const char *const wi_bench_percent_names[WI_BENCH_PERCENTILES];  /* "p50" */
-extern const char *const wi_bench_kind_names[WI_BENCH_KINDS];           /* waiting, handling, total */
+extern const char *const wi_bench_kind_names[WI_BENCH_KINDS]; /* waiting, handling, total */
 
 /* What is kept of a histogram. */
 struct wi_bench_quantiles {
@@ -64,7 +64,7 @@ struct wi_bench_spread wi_bench_report_spread(const struct wi_bench_report *repo
 double wi_bench_rate(const struct wi_bench_run *run);           /* events a second */
 double wi_bench_event_ns(const struct wi_bench_run *run);
 double wi_bench_yardstick_ns(const struct wi_bench_run *run);   /* the mean of before and after */
-double wi_bench_ratio(const struct wi_bench_run *run);          /* an event's time by the yardstick's */
+double wi_bench_ratio(const struct wi_bench_run *run); /* an event's time by the yardstick's */
 double wi_bench_cpu_ns(const struct wi_bench_run *run);         /* for an event, all threads */
 double wi_bench_switches(const struct wi_bench_run *run);       /* for a million events */
 

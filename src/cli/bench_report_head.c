@@ -39,7 +39,8 @@ write_cpus(const char *text, FILE *stream)
 	if (*text == '\0')
 		fputs(", any processor", stream);
 	else
-		fprintf(stream, ", processor%s %s", text[strspn(text, "0123456789")] == '\0' ? "" : "s", text);
+		fprintf(stream, ", processor%s %s",
+			text[strspn(text, "0123456789")] == '\0' ? "" : "s", text);
 }
 
 static void
@@ -79,7 +80,8 @@ write_events(const struct wi_bench_options *options, FILE *stream)
 	write_label("events", stream);
 	write_sizes(&options->sizes, stream);
 	if (options->commit_count > 1)
-		fprintf(stream, ", written in place, %s a commit", wi_figures_count(options->commit_count).text);
+		fprintf(stream, ", written in place, %s a commit",
+			wi_figures_count(options->commit_count).text);
 	else
 		fputs(options->in_place ? ", written in place" : ", copied", stream);
 	fprintf(stream, "; %s topic%s", wi_figures_count(options->topic_count).text,
@@ -129,12 +131,14 @@ static void
 write_machine(const struct facts *facts, FILE *stream)
 {
 	write_label("machine", stream);
-	fprintf(stream, "%s; %d of %d processors", facts->processor[0] ? facts->processor : "unknown processor",
-		facts->allowed, facts->online);
+	fprintf(stream, "%s; %d of %d processors",
+		facts->processor[0] ? facts->processor : "unknown processor", facts->allowed,
+		facts->online);
 	if (facts->quota > 0)
 		fprintf(stream, ", quota %.2f", facts->quota);
 	if (facts->is_virtual)
-		fprintf(stream, "; virtual%s%s", facts->hypervisor[0] ? ", " : "", facts->hypervisor);
+		fprintf(stream, "; virtual%s%s", facts->hypervisor[0] ? ", " : "",
+			facts->hypervisor);
 	if (facts->governor[0])
 		fprintf(stream, "; governor %s", facts->governor);
 	fprintf(stream, "\n              %s; clock %s, %.1f ns a reading\n", facts->kernel,
@@ -155,19 +159,29 @@ wi_bench_report_write_head(const struct wi_bench_report *report, FILE *stream)
 	write_producers(report, stream);
 	write_events(options, stream);
 	for (size_t i = 0; i < pool_count; i++)
-		write_pool(wi_bench_plan_pool(report->plan, i), i > 0 ? "" : pool_count > 1 ? "pools" : "pool",
+		write_pool(wi_bench_plan_pool(report->plan, i),
+			   i > 0	    ? ""
+			   : pool_count > 1 ? "pools"
+					    : "pool",
 			   stream);
 	if (report->plan->waits_fitted)
-		fputs("              (waits that were not given are fitted to the processors)\n", stream);
+		fputs("              (waits that were not given are fitted to the processors)\n",
+		      stream);
 	for (size_t i = 0; i < options->on_count; i++)
-		write_on(&options->ons[i], i > 0 ? "" : options->on_count > 1 ? "handlers" : "handler", stream);
+		write_on(&options->ons[i],
+			 i > 0			 ? ""
+			 : options->on_count > 1 ? "handlers"
+						 : "handler",
+			 stream);
 	write_label("runs", stream);
-	fprintf(stream, "%s of %s after %s of warm-up; rings of ", wi_figures_count(options->repeat).text,
-		wi_figures_time(options->duration_ns).text, wi_figures_time(options->warmup_ns).text);
+	fprintf(stream, "%s of %s after %s of warm-up; rings of ",
+		wi_figures_count(options->repeat).text, wi_figures_time(options->duration_ns).text,
+		wi_figures_time(options->warmup_ns).text);
 	write_binary(options->ring_size, stream);
 	fputc('\n', stream);
 	write_machine(&report->facts, stream);
 	if (report->facts.allowed < 2)
-		fputs("              no line time and no yardstick: they need two processors\n", stream);
+		fputs("              no line time and no yardstick: they need two processors\n",
+		      stream);
 	fflush(stream);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bench_report_json.c - everything, unrounded, in one object. Times are nanoseconds but for *_seconds. */
+/* bench_report_json.c - all, unrounded, in one object. Times are nanoseconds but for *_seconds. */
 #include "bench_report.h"
 
 #include <jansson.h>
@@ -17,7 +17,8 @@ put_count(json_t *object, const char *name, uint64_t value)
 static void
 put_real(json_t *object, const char *name, double value)
 {
-	json_object_set_new(object, name, value >= 0 && isfinite(value) ? json_real(value) : json_null());
+	json_object_set_new(object, name,
+			    value >= 0 && isfinite(value) ? json_real(value) : json_null());
 }
 
 static void
@@ -197,7 +198,8 @@ make_latency(const struct wi_bench_on *on, const struct wi_bench_quantiles *kind
 	put_text(object, "pattern", on->pattern);
 	put_text(object, "pool", on->pool);
 	for (int kind = 0; kind < WI_BENCH_KINDS; kind++)
-		json_object_set_new(object, wi_bench_kind_names[kind], make_quantiles(&kinds[kind]));
+		json_object_set_new(object, wi_bench_kind_names[kind],
+				    make_quantiles(&kinds[kind]));
 	return object;
 }
 
@@ -237,7 +239,8 @@ static json_t *
 make_run(const struct wi_bench_report *report, size_t index)
 {
 	const struct wi_bench_run *run = &report->runs[index];
-	json_t *object = json_object(), *threads = json_array(), *pools = json_array(), *latency = json_array();
+	json_t *object = json_object(), *threads = json_array(), *pools = json_array(),
+	       *latency = json_array();
 
 	put_figures(object, run);
 	if (report->options->rate > 0) {
@@ -293,7 +296,8 @@ make_latencies(const struct wi_bench_report *report)
 		struct wi_bench_quantiles kinds[WI_BENCH_KINDS];
 
 		for (int kind = 0; kind < WI_BENCH_KINDS; kind++)
-			kinds[kind] = wi_bench_quantiles_of(wi_bench_kind_of(&report->latency[i], kind));
+			kinds[kind] =
+				wi_bench_quantiles_of(wi_bench_kind_of(&report->latency[i], kind));
 		json_array_append_new(list, make_latency(&report->options->ons[i], kinds));
 	}
 	return list;

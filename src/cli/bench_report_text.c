@@ -33,7 +33,8 @@ number(double value)
 	if (value < 0)
 		return figure;
 	if (value >= 999.5)
-		snprintf(figure.text, sizeof(figure.text), "%s", wi_figures_count(whole(value)).text);
+		snprintf(figure.text, sizeof(figure.text), "%s",
+			 wi_figures_count(whole(value)).text);
 	else if (value > 0 && value < 0.01)
 		snprintf(figure.text, sizeof(figure.text), "%.2g", value);
 	else
@@ -70,7 +71,8 @@ write_closed_run(const struct wi_bench_report *report, size_t index, FILE *strea
 		wi_figures_time(run->dispatch_ns).text, rate_of(wi_bench_rate(run)).text,
 		number(wi_bench_event_ns(run)).text);
 	if (has_figure(report, line_before))
-		fprintf(stream, "%7s%6s", number(run->line_ns[0]).text, number(run->line_ns[1]).text);
+		fprintf(stream, "%7s%6s", number(run->line_ns[0]).text,
+			number(run->line_ns[1]).text);
 	if (has_figure(report, wi_bench_ratio))
 		fprintf(stream, "%7s%6s%7s", number(run->yardstick_ns[0]).text,
 			number(run->yardstick_ns[1]).text, number(wi_bench_ratio(run)).text);
@@ -80,10 +82,11 @@ write_closed_run(const struct wi_bench_report *report, size_t index, FILE *strea
 static void
 write_closed_runs(const struct wi_bench_report *report, FILE *stream)
 {
-	bool lines = has_figure(report, line_before), yardsticks = has_figure(report, wi_bench_ratio);
+	bool lines = has_figure(report, line_before),
+	     yardsticks = has_figure(report, wi_bench_ratio);
 
-	fprintf(stream, "\n  run       events     time  events/s ns each%s%s\n", lines ? "      line ns" : "",
-		yardsticks ? "    yardstick  ratio" : "");
+	fprintf(stream, "\n  run       events     time  events/s ns each%s%s\n",
+		lines ? "      line ns" : "", yardsticks ? "    yardstick  ratio" : "");
 	for (size_t i = 0; i < report->run_count; i++)
 		write_closed_run(report, i, stream);
 }
@@ -98,21 +101,24 @@ write_open_runs(const struct wi_bench_report *report, FILE *stream)
 		lines ? "     line ns" : "");
 	for (size_t i = 0; i < report->run_count; i++) {
 		const struct wi_bench_run *run = &report->runs[i];
-		const struct wi_bench_quantiles *total = &report->quantiles[i * report->options->on_count][2];
+		const struct wi_bench_quantiles *total =
+			&report->quantiles[i * report->options->on_count][2];
 
-		fprintf(stream, "  %3zu%12s%9s%9s%9s%9s%9s", i + 1, wi_figures_count(run->event_count).text,
-			rate_of(wi_bench_rate(run)).text, wi_figures_time(run->late_max_ns).text,
-			wi_figures_time(total->at[0]).text, wi_figures_time(total->at[2]).text,
-			wi_figures_time(total->max).text);
+		fprintf(stream, "  %3zu%12s%9s%9s%9s%9s%9s", i + 1,
+			wi_figures_count(run->event_count).text, rate_of(wi_bench_rate(run)).text,
+			wi_figures_time(run->late_max_ns).text, wi_figures_time(total->at[0]).text,
+			wi_figures_time(total->at[2]).text, wi_figures_time(total->max).text);
 		if (lines)
-			fprintf(stream, "%7s%5s", number(run->line_ns[0]).text, number(run->line_ns[1]).text);
+			fprintf(stream, "%7s%5s", number(run->line_ns[0]).text,
+				number(run->line_ns[1]).text);
 		write_marks(run, stream);
 	}
 }
 
 static void
 write_spread(const struct wi_bench_report *report, const char *what,
-	     double (*figure)(const struct wi_bench_run *run), struct wi_figure (*format)(double), FILE *stream)
+	     double (*figure)(const struct wi_bench_run *run), struct wi_figure (*format)(double),
+	     FILE *stream)
 {
 	struct wi_bench_spread spread = wi_bench_report_spread(report, figure);
 
@@ -125,7 +131,8 @@ write_spread(const struct wi_bench_report *report, const char *what,
 static void
 write_spreads(const struct wi_bench_report *report, FILE *stream)
 {
-	fprintf(stream, "\n  %-19s%9s%22s%12s%10s\n", "", "median", "quartiles", "least", "greatest");
+	fprintf(stream, "\n  %-19s%9s%22s%12s%10s\n", "", "median", "quartiles", "least",
+		"greatest");
 	write_spread(report, "events/s", wi_bench_rate, rate_of, stream);
 	if (report->options->rate == 0)
 		write_spread(report, "ns an event", wi_bench_event_ns, number, stream);
@@ -175,9 +182,12 @@ add_thread(struct wi_bench_run_thread *to, const struct wi_bench_run_thread *fro
 static void
 write_thread(const struct wi_bench_run_thread *thread, FILE *stream)
 {
-	double each = thread->event_count > 0 ? (double)thread->usage.cpu_ns / (double)thread->event_count : 0;
+	double each = thread->event_count > 0
+			      ? (double)thread->usage.cpu_ns / (double)thread->event_count
+			      : 0;
 
-	fprintf(stream, "  %-16s%14s%10s%9s%11s%9s", thread->name, wi_figures_count(thread->event_count).text,
+	fprintf(stream, "  %-16s%14s%10s%9s%11s%9s", thread->name,
+		wi_figures_count(thread->event_count).text,
 		wi_figures_time(thread->usage.cpu_ns).text, wi_figures_nanoseconds(each).text,
 		wi_figures_count(thread->usage.voluntary).text,
 		wi_figures_count(thread->usage.involuntary).text);
@@ -194,8 +204,8 @@ write_threads(const struct wi_bench_report *report, FILE *stream)
 	size_t producers = report->options->producer_count;
 	struct wi_bench_run_thread rest = {.name = "more producers"};
 
-	fprintf(stream, "\n  %-16s%14s%10s%9s%11s%9s%9s\n", "thread", "events", "cpu", "each", "voluntary",
-		"forced", "full");
+	fprintf(stream, "\n  %-16s%14s%10s%9s%11s%9s%9s\n", "thread", "events", "cpu", "each",
+		"voluntary", "forced", "full");
 	for (size_t t = 0; t < first->thread_count; t++) {
 		struct wi_bench_run_thread sum = first->threads[t];
 
@@ -206,7 +216,8 @@ write_threads(const struct wi_bench_report *report, FILE *stream)
 			add_thread(&rest, &sum);
 			if (t + 1 < producers)
 				continue;
-			snprintf(rest.name, sizeof(rest.name), "%zu more", producers - THREADS_SHOWN);
+			snprintf(rest.name, sizeof(rest.name), "%zu more",
+				 producers - THREADS_SHOWN);
 			sum = rest;
 		}
 		write_thread(&sum, stream);
@@ -216,8 +227,8 @@ write_threads(const struct wi_bench_report *report, FILE *stream)
 static void
 write_pools(const struct wi_bench_report *report, FILE *stream)
 {
-	fprintf(stream, "\n  %-16s%14s%12s%12s%10s%11s\n", "pool", "seen", "skipped", "batches", "a batch",
-		"parks");
+	fprintf(stream, "\n  %-16s%14s%12s%12s%10s%11s\n", "pool", "seen", "skipped", "batches",
+		"a batch", "parks");
 	for (size_t p = 0; p < report->runs[0].pool_count; p++) {
 		weir_pool_counts sum = {0};
 
@@ -235,8 +246,10 @@ write_pools(const struct wi_bench_report *report, FILE *stream)
 		fprintf(stream, "  %-16s%14s%12s%12s%10s%11s", report->runs[0].pools[p].name,
 			wi_figures_count(sum.seen).text, wi_figures_count(sum.skipped_behind).text,
 			wi_figures_count(sum.batches).text,
-			number(sum.batches > 0 ? (double)(sum.seen - sum.skipped_behind) / (double)sum.batches
-					       : -1).text,
+			number(sum.batches > 0 ? (double)(sum.seen - sum.skipped_behind) /
+							 (double)sum.batches
+					       : -1)
+				.text,
 			wi_figures_count(sum.parks).text);
 		if (sum.late_wakes > 0)
 			fprintf(stream, "  %s woken late", wi_figures_count(sum.late_wakes).text);
@@ -262,9 +275,11 @@ write_sending(const struct wi_bench_report *report, FILE *stream)
 		fprintf(stream, "  Target rate not achieved: %s of %s events were sent in time\n",
 			wi_figures_count(sent).text, wi_figures_count(meant).text);
 	if (backwards > 0)
-		fprintf(stream, "  the processors' clocks differ: %s events came before they were sent\n",
+		fprintf(stream,
+			"  the processors' clocks differ: %s events came before they were sent\n",
 			wi_figures_count(backwards).text);
-	fputs("  latency counts from when an event was to be sent, readings of the clock in it\n", stream);
+	fputs("  latency counts from when an event was to be sent, readings of the clock in it\n",
+	      stream);
 }
 
 static void
@@ -279,7 +294,8 @@ write_full(const struct wi_bench_report *report, FILE *stream)
 	}
 	fprintf(stream, "  rings were full %s times", wi_figures_count(count).text);
 	if (count > 0)
-		fprintf(stream, ", for %s: %.1f %% of the producers' time", wi_figures_time(ns).text,
+		fprintf(stream, ", for %s: %.1f %% of the producers' time",
+			wi_figures_time(ns).text,
 			send_ns > 0 ? 100.0 * (double)ns / (double)send_ns : 0);
 	fputc('\n', stream);
 }
@@ -295,7 +311,8 @@ write_lines_moved(const struct wi_bench_report *report, FILE *stream)
 		moved += line[0] > 0 && line[1] > 0 && fabs(line[1] - line[0]) > 0.15 * line[0];
 	}
 	if (moved > 0)
-		fprintf(stream, "  the time of a line moved by more than 15 %% in %zu of %zu runs\n", moved,
+		fprintf(stream,
+			"  the time of a line moved by more than 15 %% in %zu of %zu runs\n", moved,
 			report->run_count);
 }
 
@@ -313,7 +330,8 @@ write_disturbed(const struct wi_bench_report *report, FILE *stream)
 		stolen = fmax(stolen, run->stolen);
 	}
 	if (count > 0)
-		fprintf(stream, "  * DISTURBED: others used up to %.2f processors, %.2f were stolen\n",
+		fprintf(stream,
+			"  * DISTURBED: others used up to %.2f processors, %.2f were stolen\n",
 			others, stolen);
 }
 
@@ -330,7 +348,9 @@ write_books(const struct wi_bench_report *report, FILE *stream)
 			fprintf(stream, "  run %zu: %s events came WRONG: %s\n", i + 1,
 				wi_figures_count(run->wrong_count).text, run->wrong);
 		if (!run->drained) {
-			fprintf(stream, "  run %zu: handlers did not come back; what is lost is not known\n",
+			fprintf(stream,
+				"  run %zu: handlers did not come back; what is lost is not "
+				"known\n",
 				i + 1);
 			return;
 		}
@@ -360,7 +380,8 @@ wi_bench_report_write_text(const struct wi_bench_report *report, FILE *stream)
 		write_lines_moved(report, stream);
 		write_disturbed(report, stream);
 		if (!is_open)
-			fputs("  no latency: in a closed loop an event waits for those before it; see --rate\n",
+			fputs("  no latency: in a closed loop an event waits for those before it; "
+			      "see --rate\n",
 			      stream);
 		write_books(report, stream);
 	}

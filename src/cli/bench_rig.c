@@ -18,7 +18,7 @@ failed(struct wi_bench_rig *rig, const char *what, weir_status status)
 	return WI_EXIT_FAILED;
 }
 
-/* That SPIN is unwise where it was chosen for the processors that there are is not worth telling. */
+/* Whether SPIN is wise was thought of when it was chosen. */
 static void
 log_message(void *context, int level, const char *id, const char *text)
 {
@@ -82,7 +82,8 @@ open_pools(struct wi_bench_rig *rig)
 			       ? WI_EXIT_USAGE : WI_EXIT_FAILED;
 	}
 	for (size_t i = 0; i < rig->pool_count; i++)
-		rig->pools[i].pool = i == 0 ? weir_bus_default_pool(rig->bus) : rig->pools[i].spec->pool;
+		rig->pools[i].pool =
+			i == 0 ? weir_bus_default_pool(rig->bus) : rig->pools[i].spec->pool;
 	return 0;
 }
 
@@ -104,7 +105,8 @@ next_random(uint64_t *seed)
 static bool
 order_topics(struct wi_bench_rig *rig, const weir_topic *topics)
 {
-	uint32_t count = (uint32_t)rig->options->topic_count, hot = (uint32_t)rig->options->hot_percent;
+	uint32_t count = (uint32_t)rig->options->topic_count,
+		 hot = (uint32_t)rig->options->hot_percent;
 	uint64_t seed = 88172645463325252u;
 
 	rig->topic_count = hot > 0 && count < ORDER_MIN ? ORDER_MIN : count;
@@ -193,7 +195,8 @@ subscribe(struct wi_bench_rig *rig, struct wi_bench_handler *handler, size_t on_
 		.source_count = source_limit(rig),
 		.key_count = by_key ? (uint32_t)rig->options->key_count : 0,
 		.is_open_loop = rig->options->rate > 0,
-		.gets_all = !by_key && pool->spec->behind == WEIR_BEHIND_HOLD && matches_all(on->pattern),
+		.gets_all = !by_key && pool->spec->behind == WEIR_BEHIND_HOLD &&
+			    matches_all(on->pattern),
 		.over = &rig->over,
 	};
 	rig->handler_count++;
@@ -201,8 +204,8 @@ subscribe(struct wi_bench_rig *rig, struct wi_bench_handler *handler, size_t on_
 		return failed(rig, "cannot subscribe", WEIR_ENOMEM);
 	options.pool = pool->pool;
 	status = weir_subscribe(rig->bus, on->pattern,
-				handler->is_open_loop ? wi_bench_handle_timed : wi_bench_handle, handler,
-				&options, &handler->subscription);
+				handler->is_open_loop ? wi_bench_handle_timed : wi_bench_handle,
+				handler, &options, &handler->subscription);
 	if (status == WEIR_OK)
 		return 0;
 	wi_progress_message(rig->progress, "--on: pattern '%s': %s", on->pattern,
@@ -267,7 +270,8 @@ wi_bench_rig_close(struct wi_bench_rig *rig, uint64_t timeout_ns)
 	if (rig->bus != NULL && weir_bus_close(rig->bus, timeout_ns, NULL) != WEIR_OK)
 		return false;
 	for (size_t p = 0; p < rig->pool_count; p++) {
-		for (unsigned d = 0; rig->pools[p].dispatchers != NULL && d < rig->pools[p].dispatcher_count; d++)
+		for (unsigned d = 0;
+		     rig->pools[p].dispatchers != NULL && d < rig->pools[p].dispatcher_count; d++)
 			free(rig->pools[p].dispatchers[d].latency);
 		free(rig->pools[p].dispatchers);
 	}

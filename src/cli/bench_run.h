@@ -33,13 +33,14 @@ struct wi_bench_run {
 	double yardstick_ns[2];
 	uint64_t event_count, byte_count;
 	uint64_t call_count;
-	uint64_t dispatch_ns;           /* from the first publish until the last handler returned, of pools that hold */
+	/* From the first publish until the last handler of a pool that holds returned. */
+	uint64_t dispatch_ns;
 	uint64_t send_ns;
 	uint64_t meant_count;           /* open loop */
 	uint64_t late_max_ns;
 	uint64_t full_count, full_ns;
 	struct wi_bench_usage usage;    /* the whole process's */
-	double others, stolen;          /* processors that others used meanwhile, and that were not given */
+	double others, stolen; /* processors that others used meanwhile, and that were not given */
 	struct wi_bench_run_thread *threads;
 	size_t thread_count;
 	struct wi_bench_run_pool *pools;

@@ -50,7 +50,8 @@ wi_bench_scenario_list(FILE *stream)
 		const struct wi_bench_scenario *scenario = &scenarios[i];
 
 		fprintf(stream, "%s%s: %s\n", i > 0 ? "\n" : "", scenario->name, scenario->summary);
-		for (int s = 0; s < WI_BENCH_SCENARIO_SETTINGS_MAX && scenario->settings[s].name; s++)
+		for (int s = 0; s < WI_BENCH_SCENARIO_SETTINGS_MAX && scenario->settings[s].name;
+		     s++)
 			fprintf(stream, "    --%s '%s'\n", scenario->settings[s].name,
 				scenario->settings[s].value);
 	}

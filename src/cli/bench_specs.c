@@ -37,17 +37,24 @@ add_on(struct wi_bench_options *options, const char *pattern)
 }
 
 static const char *
-set_of_on(struct wi_bench_options *options, struct wi_bench_on *on, const char *name, const char *value)
+set_of_on(struct wi_bench_options *options, struct wi_bench_on *on, const char *name,
+	  const char *value)
 {
 	if (strcmp(name, "times") == 0)
 		return wi_quantity_count(value, 1, 1000, &on->times)
-			       ? NULL : wi_bench_problem(options, "times: '%s' is not a whole number from 1 to 1000", value);
+			       ? NULL
+			       : wi_bench_problem(
+					 options,
+					 "times: '%s' is not a whole number from 1 to 1000", value);
 	on->sleeps = strcmp(name, "sleep") == 0;
 	if (!on->sleeps && strcmp(name, "cost") != 0)
-		return wi_bench_problem(options, "'%s' is not one of cost=TIME, sleep=TIME, times=N", name);
+		return wi_bench_problem(options,
+					"'%s' is not one of cost=TIME, sleep=TIME, times=N", name);
 	on->has_cost = true;
 	return wi_quantity_duration(value, WI_BENCH_DURATION_MAX_NS, &on->cost_ns)
-		       ? NULL : wi_bench_problem(options, "%s: '%s' is not a time, as 500ns or 1ms", name, value);
+		       ? NULL
+		       : wi_bench_problem(options, "%s: '%s' is not a time, as 500ns or 1ms", name,
+					  value);
 }
 
 /* Where the file's sections have a name and a value each. */
@@ -92,7 +99,8 @@ wi_bench_options_add_on(struct wi_bench_options *options, const char *spec)
 		on->pool = at + 1;
 	}
 	if (*on->pattern == '\0' || *on->pool == '\0')
-		return wi_bench_problem(options, "'%s' is not PATTERN[@POOL][:cost=TIME,times=N]", spec);
+		return wi_bench_problem(options, "'%s' is not PATTERN[@POOL][:cost=TIME,times=N]",
+					spec);
 	while (wrong == NULL && (word = strsep(&rest, ",")) != NULL) {
 		char *value = strchr(word, '=');
 
@@ -145,7 +153,8 @@ judge_pool(struct wi_bench_options *options, const char *name, const char *pool_
 }
 
 const char *
-wi_bench_options_set_pool(struct wi_bench_options *options, const char *name, const char *pool_options)
+wi_bench_options_set_pool(struct wi_bench_options *options, const char *name,
+			  const char *pool_options)
 {
 	const char *wrong = judge_pool(options, name, pool_options);
 	struct wi_bench_pool_text *pool;
@@ -170,8 +179,10 @@ wi_bench_options_add_pool(struct wi_bench_options *options, const char *value)
 	char name[128];
 
 	if (length == 0 || length >= sizeof(name))
-		return wi_bench_problem(options, "'%s' is not NAME or NAME:OPTION=VALUE,...", value);
+		return wi_bench_problem(options, "'%s' is not NAME or NAME:OPTION=VALUE,...",
+					value);
 	memcpy(name, value, length);
 	name[length] = '\0';
-	return wi_bench_options_set_pool(options, name, value[length] != '\0' ? value + length + 1 : "");
+	return wi_bench_options_set_pool(options, name,
+					 value[length] != '\0' ? value + length + 1 : "");
 }

@@ -56,7 +56,8 @@ set_up(struct bench *bench)
 	code = try_out(bench);
 	if (code != 0)
 		return code;
-	return wi_bench_report_init(&bench->report, &bench->options, &bench->plan) ? 0 : WI_EXIT_FAILED;
+	return wi_bench_report_init(&bench->report, &bench->options, &bench->plan) ? 0
+										   : WI_EXIT_FAILED;
 }
 
 /* Until all are done, one failed or a signal came. */
@@ -72,7 +73,7 @@ run_all(struct bench *bench)
 	};
 	int code = 0;
 
-	/* The first time of a line, on processors that were idle, is often some times the others. */
+	/* On processors that were idle the first time of a line is often some times the others. */
 	if (runner.has_processors)
 		yardstick_line_ns();
 	for (; runner.index < bench->options.repeat && code == 0; runner.index++) {
@@ -102,7 +103,8 @@ write_report(struct bench *bench)
 	else
 		wi_bench_report_write_text(&bench->report, stdout);
 	if (!written || fflush(stdout) != 0 || ferror(stdout)) {
-		wi_progress_message(&bench->progress, "cannot write to standard output: %s", strerror(errno));
+		wi_progress_message(&bench->progress, "cannot write to standard output: %s",
+				    strerror(errno));
 		return false;
 	}
 	return wi_bench_report_write_files(&bench->report);

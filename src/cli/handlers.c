@@ -187,7 +187,8 @@ wi_handler_subscribe(struct wi_handler *handler, weir_bus *bus, weir_pool *pool)
 const char *
 wi_handler_problem(weir_status status)
 {
-	return status == WEIR_EINVAL ? "is not allowed: words of A-Z a-z 0-9 _ - or *, joined by dots; "
-				       "> only as the last"
-				     : weir_status_text(status);
+	return status == WEIR_EINVAL
+		       ? "is not allowed: words of A-Z a-z 0-9 _ - or *, joined by dots; "
+			 "> only as the last"
+		       : weir_status_text(status);
 }

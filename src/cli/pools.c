@@ -7,8 +7,10 @@
 
 #include "quantity.h"
 
-#define OPTIONS "it is dispatchers=N, wait=HOW, batch=N, sleep=TIME, spin=TIME, cpus=0+2, order=producer|key, " \
-                "behind=hold|skip or after=POOL+POOL"
+#define OPTIONS                                                                                    \
+	"it is dispatchers=N, wait=HOW, batch=N, sleep=TIME, spin=TIME, cpus=0+2, "                \
+	"order=producer|key, "                                                                     \
+	"behind=hold|skip or after=POOL+POOL"
 
 static const char *const waits[] = {
 	[WEIR_WAIT_ADAPTIVE] = "adaptive", [WEIR_WAIT_SPIN] = "spin", [WEIR_WAIT_YIELD] = "yield",
@@ -58,8 +60,8 @@ static const char *
 parse_option(struct wi_pool_spec *spec, char **rest)
 {
 	enum { DISPATCHERS, WAIT, BATCH, SLEEP, SPIN, CPUS, ORDER, BEHIND, AFTER };
-	static const char *const names[] = { "dispatchers", "wait", "batch", "sleep", "spin", "cpus",
-	                                     "order", "behind", "after", NULL };
+	static const char *const names[] = {"dispatchers", "wait",  "batch",  "sleep", "spin",
+					    "cpus",	   "order", "behind", "after", NULL};
 	const char *problem = NULL;
 	char *value;
 	int name = getsubopt(rest, (char *const *)names, &value), index;
@@ -72,14 +74,20 @@ parse_option(struct wi_pool_spec *spec, char **rest)
 		               ? NULL : "dispatchers: a whole number from 1 to 256";
 	case WAIT:
 		spec->wait_given = true;
-		return wi_pool_wait_parse(value, &spec->wait) ? "wait: adaptive, spin, yield, poll or park" : NULL;
+		return wi_pool_wait_parse(value, &spec->wait)
+			       ? "wait: adaptive, spin, yield, poll or park"
+			       : NULL;
 	case BATCH:
 		return wi_quantity_count(value, 1, UINT32_MAX, &spec->batch_count_max)
 		               ? NULL : "batch: a whole number from 1";
 	case SLEEP:
-		return wi_quantity_duration(value, UINT64_MAX / 2, &spec->sleep_ns) ? NULL : "sleep: a time, as 100us";
+		return wi_quantity_duration(value, UINT64_MAX / 2, &spec->sleep_ns)
+			       ? NULL
+			       : "sleep: a time, as 100us";
 	case SPIN:
-		return wi_quantity_duration(value, UINT64_MAX / 2, &spec->spin_ns) ? NULL : "spin: a time, as 20us";
+		return wi_quantity_duration(value, UINT64_MAX / 2, &spec->spin_ns)
+			       ? NULL
+			       : "spin: a time, as 20us";
 	case CPUS:
 		spec->cpus_given = true;
 		spec->cpus = strcmp(value, "any") == 0 ? NULL : value;

@@ -75,7 +75,8 @@ read_software(struct facts *facts)
 	struct utsname name;
 
 	if (!uname(&name))
-		snprintf(facts->kernel, sizeof facts->kernel, "%.40s %.80s", name.sysname, name.release);
+		snprintf(facts->kernel, sizeof facts->kernel, "%.40s %.80s", name.sysname,
+		         name.release);
 #if defined(__GLIBC__)
 	snprintf(facts->libc, sizeof facts->libc, "glibc %s", gnu_get_libc_version());
 #endif
@@ -121,8 +122,8 @@ facts_read(void)
 	read_software(&facts);
 	read_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", facts.governor,
 	          sizeof facts.governor);
-	read_line("/sys/devices/system/clocksource/clocksource0/current_clocksource", facts.clock_source,
-	          sizeof facts.clock_source);
+	read_line("/sys/devices/system/clocksource/clocksource0/current_clocksource",
+	          facts.clock_source, sizeof facts.clock_source);
 	facts.clock_ns = read_clock();
 	return facts;
 }

@@ -75,6 +75,7 @@ histogram_deviation(const struct histogram *histogram)
 
 	for (uint32_t i = 0; i < HISTOGRAM_BUCKETS; i++)
 		if (histogram->counts[i])
-			sum += (middle(i) - mean) * (middle(i) - mean) * (double)histogram->counts[i];
+			sum += (middle(i) - mean) * (middle(i) - mean) *
+			       (double)histogram->counts[i];
 	return histogram->total ? sqrt(sum / (double)histogram->total) : 0;
 }

@@ -4,8 +4,8 @@
  *
  * The layout is that of HdrHistogram (Gil Tene, public domain, https://hdrhistogram.org) with three
  * significant digits: 2048 buckets of 1 ns, then for each power of two 1024 more, twice as wide. So
- * its tools read what histogram_file.h writes. One thread writes a histogram; who reads or merges it
- * comes after that thread.
+ * its tools read what histogram_file.h writes. One thread writes a histogram; who reads or merges
+ * it comes after that thread.
  */
 #ifndef MEASURE_HISTOGRAM_H
 #define MEASURE_HISTOGRAM_H
@@ -32,7 +32,8 @@ struct histogram {
 static inline uint32_t
 histogram_bucket(uint64_t value)
 {
-	uint32_t doublings = 63 - (uint32_t)__builtin_clzll(value | (2 * HISTOGRAM_HALF - 1)) - HISTOGRAM_SHIFT;
+	uint32_t doublings =
+	        63 - (uint32_t)__builtin_clzll(value | (2 * HISTOGRAM_HALF - 1)) - HISTOGRAM_SHIFT;
 
 	return (doublings << HISTOGRAM_SHIFT) + (uint32_t)(value >> doublings);
 }

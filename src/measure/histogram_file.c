@@ -157,7 +157,8 @@ compress_it(const uint8_t *bytes, size_t size, size_t *ret_size)
 static void
 write_base64(const uint8_t *bytes, size_t size, FILE *stream)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char digits[] =
+	        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 	for (size_t i = 0; i < size; i += 3) {
 		uint32_t left = (uint32_t)(size - i), bits = (uint32_t)bytes[i] << 16;
@@ -176,7 +177,8 @@ histogram_write_hlog_head(double start_time, FILE *stream)
 {
 	fputs("#[Histogram log format version 1.3]\n", stream);
 	fprintf(stream, "#[StartTime: %.3f (seconds since epoch)]\n", start_time);
-	fputs("\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"\n",
+	fputs("\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_"
+	      "Histogram\"\n",
 	      stream);
 }
 

@@ -99,11 +99,12 @@ machine_used(void)
 
 	if (!file)
 		return (struct machine_used){ 0 };
-	got = fscanf(file, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system, &idle,
-	             &wait, &irq, &softirq, &steal);
+	got = fscanf(file, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system,
+	             &idle, &wait, &irq, &softirq, &steal);
 	fclose(file);
 	if (got != 8)
 		return (struct machine_used){ 0 };
-	return (struct machine_used){ .busy = (double)(user + nice + system + irq + softirq) / hertz,
-	                              .stolen = (double)steal / hertz };
+	return (struct machine_used){ .busy = (double)(user + nice + system + irq + softirq) /
+		                              hertz,
+		                      .stolen = (double)steal / hertz };
 }

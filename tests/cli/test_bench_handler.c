@@ -53,8 +53,10 @@ set_up(void **state)
 	fixture.dispatcher->latency = calloc(1, sizeof(*fixture.dispatcher->latency));
 	wi_bench_dispatcher_begin(fixture.dispatcher);
 	fixture.on = (struct wi_bench_on){.pattern = ">", .pool = "default"};
-	fixture.handler = (struct wi_bench_handler){
-		.on = &fixture.on, .source_count = SOURCES, .gets_all = true, .over = &fixture.over};
+	fixture.handler = (struct wi_bench_handler){.on = &fixture.on,
+						    .source_count = SOURCES,
+						    .gets_all = true,
+						    .over = &fixture.over};
 	assert_true(wi_bench_handler_init(&fixture.handler));
 	return 0;
 }
@@ -73,7 +75,8 @@ tear_down(void **state)
 static uint64_t
 handle(void)
 {
-	assert_int_equal(wi_bench_handle(&fixture.record.event, &fixture.delivery, &fixture.handler), 0);
+	assert_int_equal(
+		wi_bench_handle(&fixture.record.event, &fixture.delivery, &fixture.handler), 0);
 	return fixture.dispatcher->wrong_count;
 }
 
@@ -135,7 +138,7 @@ test_gaps(void **state)
 	assert_int_equal(handle(), 2);
 }
 
-/* A record with a key needs more than this file knows of the layout: there is none, and it is missed. */
+/* Where a key lies is not known here: there is none, and it is missed. */
 static void
 test_key(void **state)
 {

@@ -58,7 +58,8 @@ static void
 check_percentile(const struct histogram *histogram, const uint64_t *sorted, uint64_t count,
 		 uint64_t ten_thousandths)
 {
-	uint64_t place = (count * ten_thousandths + 9999) / 10000, exact = sorted[place ? place - 1 : 0];
+	uint64_t place = (count * ten_thousandths + 9999) / 10000,
+		 exact = sorted[place ? place - 1 : 0];
 	uint64_t value = histogram_percentile(histogram, (double)ten_thousandths / 100);
 
 	assert_true(value >= exact);
@@ -106,7 +107,8 @@ test_exact(void **state)
 	assert_int_equal(histogram_percentile(histogram, 99.9), 999);
 	assert_int_equal(histogram_percentile(histogram, 99.99), 1000);
 	assert_true(histogram_mean(histogram) == 500.5);
-	assert_true(histogram_deviation(histogram) > 288.67 && histogram_deviation(histogram) < 288.68);
+	assert_true(histogram_deviation(histogram) > 288.67 &&
+		    histogram_deviation(histogram) < 288.68);
 	free(histogram);
 }
 

@@ -72,7 +72,9 @@ test_empty(void **state)
 	(void)state;
 	assert_non_null(histogram);
 	text = written(histogram, false);
-	assert_non_null(strstr(text, "1/(1-Percentile)\n\n#[Mean    =        0.000, StdDeviation   =        0.000]\n"));
+	assert_non_null(strstr(
+		text,
+		"1/(1-Percentile)\n\n#[Mean    =        0.000, StdDeviation   =        0.000]\n"));
 	free(text);
 	free(histogram);
 }
@@ -81,7 +83,8 @@ test_empty(void **state)
 static size_t
 from_base64(const char *text, uint8_t *to)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	uint32_t bits = 0, count = 0;
 	uint8_t *end = to;
 
