@@ -31,25 +31,33 @@ struct state {
 
 /* -- the machine ------------------------------------------------------------ */
 
-/* when: 0 before, 1 after. What cannot be measured is left out, and said once. */
+/* when: 0 before, 1 after. What cannot be measured is left out from there on, and said. */
 static void
 measure_machine(struct state *state, int when)
 {
 	const struct wi_bench_options *options = state->runner->options;
 	struct wi_bench_run *run = state->run;
+	double *line = &run->line_ns[when], *yardstick = &run->yardstick_ns[when];
+	int error = 0;
 
-	run->line_ns[when] = run->yardstick_ns[when] = -1;
+	*line = *yardstick = -1;
 	if (!state->runner->has_processors)
 		return;
-	run->line_ns[when] = yardstick_line_ns();
-	if (run->line_ns[when] >= 0 && wi_bench_plan_has_yardstick(state->runner->plan, options))
-		run->yardstick_ns[when] = yardstick_event_ns(
-			wi_bench_sizes_constant(&options->sizes), (uint32_t)options->commit_count,
-			yardstick_events(run->line_ns[when]));
-	if (!machine_unpin() || run->line_ns[when] < 0) {
-		wi_progress_message(state->runner->progress, "no yardstick: %s", strerror(errno));
-		state->runner->has_processors = false;
-	}
+	*line = yardstick_line_ns();
+	if (*line < 0)
+		error = errno;
+	else if (wi_bench_plan_has_yardstick(state->runner->plan, options) &&
+		 (*yardstick = yardstick_event_ns(wi_bench_sizes_constant(&options->sizes),
+						  (uint32_t)options->commit_count,
+						  yardstick_events(*line))) < 0)
+		error = errno;
+	if (!machine_unpin())
+		error = errno;
+	if (error == 0)
+		return;
+	wi_progress_message(state->runner->progress, "no yardstick: %s",
+			    error == EILSEQ ? "events of the bare ring came wrong" : strerror(error));
+	state->runner->has_processors = false;
 }
 
 /* -- the load --------------------------------------------------------------- */
