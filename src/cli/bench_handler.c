@@ -10,6 +10,8 @@
 #include <string.h>
 #include <time.h>
 
+#define INLINE static inline __attribute__((always_inline))
+
 /* What different threads write is a line apart. */
 enum { STRIDE = MACHINE_LINE / sizeof(uint64_t) };
 
@@ -28,6 +30,7 @@ wi_bench_handler_init(struct wi_bench_handler *handler)
 	size_t places =
 		(size_t)handler->source_count * (handler->key_count > 0 ? handler->key_count : 1);
 
+	handler->takes_time = handler->on->cost_ns > 0;
 	handler->last = calloc(places * STRIDE, sizeof(*handler->last));
 	return handler->last != NULL;
 }
@@ -52,7 +55,7 @@ complain(const struct wi_bench_handler *handler, const weir_delivery *delivery, 
 }
 
 /* All of it is read. from: the first word that holds the number. */
-static inline bool
+INLINE bool
 payload_is(const weir_event *event, uint64_t number, uint32_t from)
 {
 	const uint64_t *words = weir_event_data(event);
@@ -66,7 +69,7 @@ payload_is(const weir_event *event, uint64_t number, uint32_t from)
 	return differ == 0;
 }
 
-static inline void
+INLINE void
 check(const struct wi_bench_handler *handler, const weir_event *event,
       const weir_delivery *delivery, uint32_t from)
 {
@@ -92,7 +95,7 @@ check(const struct wi_bench_handler *handler, const weir_event *event,
 
 /* -- taking time ------------------------------------------------------------ */
 
-static void
+static __attribute__((noinline)) void
 take_time(const struct wi_bench_on *on, uint64_t begin_ns)
 {
 	struct timespec time = {.tv_sec = (time_t)(on->cost_ns / WI_STOPWATCH_S),
@@ -105,10 +108,10 @@ take_time(const struct wi_bench_on *on, uint64_t begin_ns)
 			;
 }
 
-static inline bool
+INLINE bool
 takes_time(const struct wi_bench_handler *handler)
 {
-	return handler->on->cost_ns > 0 &&
+	return handler->takes_time &&
 	       !atomic_load_explicit(handler->over, memory_order_relaxed);
 }
 

@@ -48,6 +48,7 @@ struct wi_bench_handler {
 	uint32_t source_count;          /* numbers of producers are below it */
 	uint32_t key_count;             /* 0: in the order of producers */
 	bool is_open_loop;
+	bool takes_time;                /* set by wi_bench_handler_init() */
 	bool gets_all;                  /* of every producer: each sequence follows the last */
 	const atomic_bool *over;        /* the load is: what may be behind need not take its time */
 	uint64_t *last;                 /* sequence of each source, or of each source and key */

@@ -159,6 +159,7 @@ test_times(void **state)
 
 	(void)state;
 	fixture.on.cost_ns = 2000000;
+	fixture.handler.takes_time = true;
 	fill(0);
 	memcpy(fixture.record.payload, &meant_ns, sizeof(meant_ns));
 	wi_bench_handle_timed(&fixture.record.event, &fixture.delivery, &fixture.handler);
