@@ -86,8 +86,8 @@ gather_producers(struct wi_bench_figures *figures)
 }
 
 static void
-gather_dispatcher(struct wi_bench_figures *figures, const struct wi_bench_pool *pool, unsigned index,
-		  unsigned at)
+gather_dispatcher(struct wi_bench_figures *figures, const struct wi_bench_pool *pool,
+		  unsigned index, unsigned at)
 {
 	const struct wi_bench_dispatcher *dispatcher = &pool->dispatchers[index];
 	struct wi_bench_run *run = figures->run;
@@ -180,8 +180,8 @@ wi_bench_figures_gather(struct wi_bench_figures *figures, uint64_t end_ns)
 	struct wi_bench_run *run = figures->run;
 	unsigned at = 0;
 
-	run->threads =
-		calloc(figures->load->count + dispatcher_total(figures->rig), sizeof(*run->threads));
+	run->threads = calloc(figures->load->count + dispatcher_total(figures->rig),
+			      sizeof(*run->threads));
 	if (options->rate > 0)
 		run->latency = calloc(options->on_count, sizeof(*run->latency));
 	if (run->threads == NULL || (options->rate > 0 && run->latency == NULL))

@@ -186,13 +186,13 @@ write_thread(const struct wi_bench_run_thread *thread, FILE *stream)
 			      ? (double)thread->usage.cpu_ns / (double)thread->event_count
 			      : 0;
 
-	fprintf(stream, "  %-16s%14s%10s%9s%11s%9s", thread->name,
+	fprintf(stream, "  %-14s%14s%9s%9s%11s%11s", thread->name,
 		wi_figures_count(thread->event_count).text,
 		wi_figures_time(thread->usage.cpu_ns).text, wi_figures_nanoseconds(each).text,
 		wi_figures_count(thread->usage.voluntary).text,
 		wi_figures_count(thread->usage.involuntary).text);
 	if (thread->full_count > 0)
-		fprintf(stream, "%9s", wi_figures_count(thread->full_count).text);
+		fprintf(stream, "%10s", wi_figures_count(thread->full_count).text);
 	fputc('\n', stream);
 }
 
@@ -204,7 +204,7 @@ write_threads(const struct wi_bench_report *report, FILE *stream)
 	size_t producers = report->options->producer_count;
 	struct wi_bench_run_thread rest = {.name = "more producers"};
 
-	fprintf(stream, "\n  %-16s%14s%10s%9s%11s%9s%9s\n", "thread", "events", "cpu", "each",
+	fprintf(stream, "\n  %-14s%14s%9s%9s%11s%11s%10s\n", "thread", "events", "cpu", "each",
 		"voluntary", "forced", "full");
 	for (size_t t = 0; t < first->thread_count; t++) {
 		struct wi_bench_run_thread sum = first->threads[t];

@@ -56,7 +56,8 @@ measure_machine(struct state *state, int when)
 	if (error == 0)
 		return;
 	wi_progress_message(state->runner->progress, "no yardstick: %s",
-			    error == EILSEQ ? "events of the bare ring came wrong" : strerror(error));
+			    error == EILSEQ ? "events of the bare ring came wrong"
+					    : strerror(error));
 	state->runner->has_processors = false;
 }
 
