@@ -17,6 +17,9 @@
 #define WI_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define WI_COLD __attribute__((cold, noinline))
 
+/* The variable's value is computed here, not where it is used: before a call that it would wait for. */
+#define WI_COMPUTE_HERE(variable) __asm__ volatile ("" : "+r"(variable))
+
 #define WI_CONTAINER(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
 #define WI_COUNT(array) (sizeof(array) / sizeof *(array))
 /*

@@ -76,7 +76,7 @@ owe_batch_end(struct wi_dispatcher *dispatcher, struct wi_tally *tally)
 	wi_store_release(&tally->owed, 1u);     /* E7: while `in` still names the subscription */
 }
 
-static WI_COLD void
+static __attribute__((noinline)) void
 abort_reservations(struct wi_dispatcher *dispatcher)
 {
 	if (wi_producer_in_child(dispatcher->producer))
@@ -263,16 +263,15 @@ change_flags(struct wi_dispatcher *dispatcher, const weir_event *event)
 
 /* -- a batch ---------------------------------------------------------------- */
 
-/* The walk is through with everything below `position`, where event number `sequence` ends. */
+/* The walk is through with everything below `position`; delivery.sequence is that of its last event. */
 static inline __attribute__((always_inline)) void
-end_walk(struct wi_dispatcher *dispatcher, struct wi_batch *batch, uint64_t position, uint64_t sequence,
-         uint64_t others)
+end_walk(struct wi_dispatcher *dispatcher, struct wi_batch *batch, uint64_t position, uint64_t others)
 {
-	uint64_t count = sequence - batch->sequence;
+	uint64_t count = dispatcher->delivery.sequence - batch->sequence;
 
 	wi_add_own(&dispatcher->routed, count - others - (dispatcher->unrouted - batch->unrouted));
 	batch->left -= (uint32_t)count;
-	batch->sequence = sequence;
+	batch->sequence += count;
 	batch->position = position;
 }
 
@@ -293,37 +292,39 @@ walk_some(struct wi_dispatcher *dispatcher, struct wi_batch *batch, const unsign
           uint64_t end, bool keyed)
 {
 	const struct wi_table *table = dispatcher->table;
-	const unsigned char *record = first, *stop = first + (end - batch->position);
-	uint64_t sequence = batch->sequence, others = 0;
+	const unsigned char *next = first, *stop = first + (end - batch->position);
+	uint64_t others = 0;
 
 	batch->first = first;
 	batch->end = end;
 	batch->unrouted = dispatcher->unrouted;
+	dispatcher->delivery.sequence = batch->sequence;
 	do {
-		const weir_event *event = (const weir_event *)record;
+		const weir_event *event = (const weir_event *)next;
 		uint32_t topic_flags = event->topic_flags;
 		struct wi_list *list;
 
-		if (keyed && wi_pool_owner(dispatcher->pool, event, sequence + 1) != dispatcher->index) {
-			record += wi_record_length(event);
-			sequence++;
+		dispatcher->delivery.sequence++;
+		if (keyed && wi_pool_owner(dispatcher->pool, event, dispatcher->delivery.sequence) !=
+		             dispatcher->index) {
+			next += wi_record_length(event);
 			others++;
 			continue;
 		}
-		list = wi_table_find(table, topic_flags & WEIR_TOPIC_MASK_);
 		if (WI_UNLIKELY(topic_flags >> WEIR_HOPS_SHIFT_ != dispatcher->flags))
 			change_flags(dispatcher, event);
-		record += wi_record_round(event->size, dispatcher->overhead);
-		dispatcher->delivery.sequence = ++sequence;
+		next += wi_record_round(event->size, dispatcher->overhead);
+		WI_COMPUTE_HERE(next);
+		list = wi_table_find(table, topic_flags & WEIR_TOPIC_MASK_);
 		if (WI_LIKELY(list && list->single && !(topic_flags & WEIR_REPLAYED_)))
 			deliver(dispatcher, list->single, event);
 		else
 			deliver_to_list(dispatcher, list, event);
-	} while (record < stop);
-	end_walk(dispatcher, batch, batch->position + (uint64_t)(record - first), sequence, others);
+	} while (next < stop);
+	end_walk(dispatcher, batch, batch->position + (uint64_t)(next - batch->first), others);
 }
 
-static void
+static __attribute__((noinline)) void
 walk(struct wi_dispatcher *dispatcher, struct wi_batch *batch, uint64_t end)
 {
 	walk_some(dispatcher, batch, in_ring(batch), end, false);
@@ -690,7 +691,7 @@ wi_dispatch_resume(struct wi_dispatcher *dispatcher)
 		const unsigned char *next = batch->first + (end - batch->position);
 
 		deliver_to_rest(dispatcher, event);
-		end_walk(dispatcher, batch, end, dispatcher->delivery.sequence, others);
+		end_walk(dispatcher, batch, end, others);
 		/* What was copied is nowhere else: the cursor is past it. */
 		if (dispatcher->copy && end < batch->end)
 			walk_some(dispatcher, batch, next, batch->end, false);

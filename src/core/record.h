@@ -28,18 +28,24 @@ enum {
 static_assert(sizeof(weir_event) == 16, "the header is part of the ABI");
 static_assert(sizeof(weir_trace) == 25, "the trace is part of the ABI");
 
-/* All of a record but its payload rounded up to 8, and what rounds it up to 16. */
+/*
+ * What is added to a payload's size before it is cut down to a multiple of 16. 7 modulo 8, which
+ * rounds the payload up to 8 as well: one addition and one mask, since a dispatcher waits for them
+ * before it knows where the next event begins.
+ */
 static inline uint64_t
 wi_record_overhead(uint32_t flags)
 {
-	return WI_RECORD_HEADER + (flags & WEIR_KEY_ ? sizeof(uint64_t) : 0) +
-	       (flags & WEIR_TRACE_ ? sizeof(weir_trace) : 0) + WI_RECORD_ALIGN - 1;
+	uint64_t beside = WI_RECORD_HEADER + (flags & WEIR_KEY_ ? sizeof(uint64_t) : 0) +
+	                  (flags & WEIR_TRACE_ ? sizeof(weir_trace) : 0);
+
+	return ((beside + WI_RECORD_ALIGN - 1) & ~7ull) + 7;
 }
 
 static inline uint64_t
 wi_record_round(uint64_t size, uint64_t overhead)
 {
-	return (WI_ROUND_UP(size, 8ull) + overhead) & ~(uint64_t)(WI_RECORD_ALIGN - 1);
+	return (size + overhead) & ~(uint64_t)(WI_RECORD_ALIGN - 1);
 }
 
 /* What a record takes of the ring. 64-bit: no size that fits uint32_t can overflow it. */
