@@ -95,7 +95,7 @@ call(struct wi_dispatcher *dispatcher, struct wi_subscription *subscription, str
 	code = subscription->handler(event, &dispatcher->delivery, subscription->context);
 	if (WI_LIKELY(code == 0))
 		wi_count_own(&tally->ok);
-	else
+	else if (!wi_failure_again(dispatcher, tally, event, code))
 		wi_failure_of_call(dispatcher, tally, event, code, trial);
 	if (WI_UNLIKELY(wi_load_relaxed(&dispatcher->producer_tail->open.state)))
 		abort_reservations(dispatcher);

@@ -31,8 +31,7 @@ count_quarantine(struct wi_tally *tally, bool trial)
 		wi_add_own(&tally->quarantines, 1);
 }
 
-/* Not cold: a handler that always fails must not slow those beside it down by much. */
-__attribute__((noinline)) void
+void
 wi_failure_of_call(struct wi_dispatcher *dispatcher, struct wi_tally *tally,
                    const weir_event *event, int code, bool trial)
 {
@@ -40,6 +39,8 @@ wi_failure_of_call(struct wi_dispatcher *dispatcher, struct wi_tally *tally,
 	count_quarantine(tally, trial);
 	tally->untold_event = event;
 	gather(dispatcher, tally, code);
+	tally->again = tally->gathered && !tally->subscription->quarantine_failure_count &&
+	               tally->failure_code[0] == code;      /* which untold_code then is */
 }
 
 void
@@ -85,6 +86,6 @@ wi_failure_tell(struct wi_dispatcher *dispatcher)
 		if (tell_one(dispatcher, tally) == WEIR_OK)
 			tally->untold = 0;
 		tally->untold_event = NULL;
-		tally->gathered = false;
+		tally->gathered = tally->again = false;
 	}
 }

@@ -20,6 +20,24 @@
 void wi_failure_of_call(struct wi_dispatcher *dispatcher, struct wi_tally *tally,
                         const weir_event *event, int code, bool trial);
 
+/*
+ * Once more in this batch, with the code that it began with, and no quarantine to decide about: inline,
+ * so that a handler that always fails does not slow those beside it down. False: not such a failure.
+ */
+static inline bool
+wi_failure_again(const struct wi_dispatcher *dispatcher, struct wi_tally *tally, const weir_event *event,
+                 int code)
+{
+	if (!tally->again || code != tally->failure_code[0])
+		return false;
+	wi_count_own(&tally->failed);
+	wi_count_own(&tally->failure_count[0]);
+	tally->untold++;
+	tally->untold_event = event;
+	tally->untold_sequence = dispatcher->delivery.sequence;
+	return true;
+}
+
 /* Its batch_end did. */
 WI_COLD void wi_failure_of_batch(struct wi_dispatcher *dispatcher, struct wi_tally *tally, int code,
                                  bool trial);

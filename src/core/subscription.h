@@ -66,7 +66,8 @@ struct wi_tally {
 	const weir_event *untold_event;    /* the last one's, in the ring; NULL: of a batch_end */
 	uint64_t untold_sequence;
 	int32_t untold_code;
-	bool gathered;                     /* it is in the dispatcher's list */
+	bool gathered;                     /* it is in the dispatcher's list, */
+	bool again;                        /*   and one more failure with the first code need only be counted */
 	struct wi_tally *gathered_next;
 };
 

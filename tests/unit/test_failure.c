@@ -617,6 +617,57 @@ test_gathered(void **state)
 	close_patient(&p);
 }
 
+/* The code is what the event carries. */
+static int
+fail_as_told(const weir_event *event, const weir_delivery *delivery, void *context)
+{
+	int code;
+
+	(void)delivery, (void)context;
+	memcpy(&code, weir_event_data(event), sizeof code);
+	return code;
+}
+
+/* Codes change within a batch: each is counted as itself, the last one is told. */
+static void
+test_gathered_codes(void **state)
+{
+	static const int codes[] = { 5, 5, 9, 5, 0, 9, 9, 5, 9 };
+	weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+	weir_subscription_counts counts;
+	struct patient p;
+	struct unit_gate gate;
+	const weir_failure *last;
+
+	(void)state;
+	open_patient(&p, 1, 0, 0, false);
+	assert_ok(weir_unsubscribe_wait(p.bus, p.subscription, UNIT_PATIENCE));
+	assert_ok(weir_subscribe(p.bus, "a.b", fail_as_told, NULL, &options, &p.subscription));
+	listen(&p);
+	unit_gate_init(&gate);
+	unit_subscribe(p.bus, "gate", unit_gate_handler, &gate);
+	for (int batch = 0; batch < 2; batch++) {
+		assert_ok(weir_publish(p.producer, unit_topic(p.bus, "gate"), NULL, 0));
+		unit_gate_wait(&gate);
+		for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+			assert_ok(weir_publish(p.producer, p.topic, &codes[i], sizeof codes[i]));
+		unit_gate_pass(&gate, 1);
+		assert_ok(weir_bus_flush(p.bus, UNIT_PATIENCE));
+	}
+	counts = counts_of(&p);
+	assert_int_equal(counts.failed, 16);
+	assert_int_equal(counts.failure_code[0], 5);
+	assert_int_equal(counts.failure_count[0], 8);
+	assert_int_equal(counts.failure_code[1], 9);
+	assert_int_equal(counts.failure_count[1], 8);
+	assert_true(sum_of(&counts, 18));
+	assert_int_equal(heard.stands_for, 16);
+	last = &heard.event[heard.count - 1].failure;
+	assert_int_equal(last->code, 9);
+	assert_int_equal(last->sequence, 20);
+	close_patient(&p);
+}
+
 /* Handlers of failures that fail are counted; neither that nor their batch_end makes an event. */
 static void
 test_no_recursion(void **state)
@@ -1029,6 +1080,7 @@ main(void)
 		cmocka_unit_test(test_failure_event),
 		cmocka_unit_test(test_payload_is_cut),
 		cmocka_unit_test(test_gathered),
+		cmocka_unit_test(test_gathered_codes),
 		cmocka_unit_test(test_no_recursion),
 		cmocka_unit_test(test_failed_batch_event),
 		cmocka_unit_test(test_hop_limit),
