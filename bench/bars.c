@@ -33,7 +33,7 @@ enum { ROUNDS = 15, ROUNDS_QUICK = 5, TRIES_PER_ROUND = 8, NOTE_SIZE = 160 };
 #define OTHERS_MOST 0.05        /* processors; above it a row is marked, not dropped */
 
 static const struct bar *const lists[] = {
-	bars_speed, bars_latency, bars_code, bars_topics, bars_quiet, bars_pools, bars_faults,
+	bars_speed, bars_latency, bars_code, bars_topics, bars_routes, bars_quiet, bars_pools, bars_faults,
 	bars_cycles,
 };
 

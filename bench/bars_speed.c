@@ -36,7 +36,7 @@ against_yardstick(struct bar_run *run, const struct bar *bar)
 
 /* -- several producers on one processor ------------------------------------- */
 
-enum { PRODUCERS = 3 };
+enum { PRODUCERS_MAX = 64 };
 
 struct crowd {
 	struct rig *rig;
@@ -66,7 +66,7 @@ produce(void *argument)
 static double
 crowd_run(struct crowd *crowd, uint32_t producers)
 {
-	pthread_t threads[PRODUCERS];
+	pthread_t threads[PRODUCERS_MAX];
 	bool ok = true;
 	void *done;
 
@@ -100,20 +100,22 @@ rate(uint32_t producers, uint64_t events)
 	return rig_close(crowd.rig) && ns > 0 ? (double)(crowd.each * producers) * 1e3 / ns : -1;
 }
 
+/* parameter: how many, compared with how many (in the upper half). */
 static bool
-three_producers(struct bar_run *run, const struct bar *bar)
+many_producers(struct bar_run *run, const struct bar *bar)
 {
+	uint32_t many = bar->parameter & 0xffff, few = bar->parameter >> 16;
 	struct bar_round round;
 
-	(void)bar;
 	do {
 		uint64_t events;
 
 		round.line_before = checked_ns(yardstick_line_ns());
-		events = 2 * yardstick_events(round.line_before);
-		round.raw[0] = rate(1, events);
-		round.raw[1] = rate(PRODUCERS, events);
-		round.raw[2] = rate(1, events);
+		/* Each has a processor for some milliseconds, several times. */
+		events = (many > 3 ? 20 : 2) * yardstick_events(round.line_before);
+		round.raw[0] = rate(few, events);
+		round.raw[1] = rate(many, events);
+		round.raw[2] = rate(few, events);
 		round.raw[3] = 0;
 		round.line_after = checked_ns(yardstick_line_ns());
 		if (round.raw[0] <= 0 || round.raw[1] <= 0 || round.raw[2] <= 0)
@@ -135,7 +137,10 @@ const struct bar bars_speed[] = {
 	{ .name = "batch-256", .what = "in place, 256 events a commit", .unit = "x yardstick",
 	  .limit = 1.7, .raw = AGAINST, .run = against_yardstick, .parameter = LOAD_BATCH_256 },
 	{ .name = "producers-3", .what = "3 producers on one processor", .unit = "x 1 producer",
-	  .limit = 0.8, .at_least = true, .run = three_producers,
+	  .limit = 0.8, .at_least = true, .run = many_producers, .parameter = 1u << 16 | 3,
 	  .raw = { "1_producer_M/s_before", "3_producers_M/s", "1_producer_M/s_after", NULL } },
+	{ .name = "producers-64", .what = "64 producers on one processor", .unit = "x 2 producers",
+	  .limit = 0.75, .at_least = true, .run = many_producers, .parameter = 2u << 16 | PRODUCERS_MAX,
+	  .raw = { "2_producers_M/s_before", "64_producers_M/s", "2_producers_M/s_after", NULL } },
 	{ 0 },
 };

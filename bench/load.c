@@ -147,6 +147,32 @@ load_event_ns(const struct rig_options *options, enum load_way way, uint64_t n)
 	return rig_close(rig) && seconds > 0 ? seconds * 1e9 / (double)n : -1;
 }
 
+double
+load_ordered(struct rig *rig, const uint32_t *order, uint32_t order_count, uint64_t n)
+{
+	enum { SIZE = 48 };
+	const weir_topic *topics = rig->topics;
+	weir_status status = WEIR_OK;
+	uint64_t begin;
+	void *data;
+
+	rig_expect(rig, n);
+	begin = machine_ns();
+	for (uint64_t i = 0; i < n && !status; i++) {
+		weir_topic topic = topics[order[i & (order_count - 1)]];
+
+		while ((status = weir_reserve(rig->producer, topic, NULL, SIZE, &data)) == WEIR_EFULL)
+			machine_pause(8);
+		if (status)
+			break;
+		fill(data, SIZE, i);
+		status = weir_commit(rig->producer);
+	}
+	if (rig_failed(status, "publishing") || !rig_settle(rig))
+		return -1;
+	return (double)(machine_ns() - begin) / 1e9;
+}
+
 bool
 load_shared(weir_producer *producer, const struct rig *rig, uint64_t n)
 {

@@ -29,6 +29,12 @@ double load_timed(struct rig *rig, enum load_way way, uint32_t size, uint64_t n)
  */
 double load_event_ns(const struct rig_options *options, enum load_way way, uint64_t n);
 
+/*
+ * In place, 48 bytes, a commit for each; event i has topic order[i % order_count], order_count being a
+ * power of two. The seconds until the last handler was called; below 0 on failure.
+ */
+double load_ordered(struct rig *rig, const uint32_t *order, uint32_t order_count, uint64_t n);
+
 /* Copies of 48 bytes on a shared processor: a refused producer pauses 50 times and yields. */
 bool load_shared(weir_producer *producer, const struct rig *rig, uint64_t n);
 

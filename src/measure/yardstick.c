@@ -16,6 +16,7 @@ enum {
 	HEAD_EVERY = RING / 64,
 	TOPICS = 64,
 	TRIPS = 50000,
+	ORDERED_PAYLOAD = 48,
 };
 
 #define LINE_ALIGNED _Alignas(MACHINE_LINE)
@@ -126,6 +127,14 @@ struct ring {
 	LINE_ALIGNED uint32_t running;
 };
 
+/* What is run: `order` NULL for the topics in turn. */
+struct load {
+	uint32_t payload, per_commit;
+	uint64_t events;
+	const uint32_t *order;
+	uint32_t order_mask, topic_count;
+};
+
 static int
 add(void *context, const struct record *event)
 {
@@ -180,12 +189,14 @@ consume(void *argument)
 
 /* Inlined for each payload, as a user's publish of a struct would be. */
 static inline __attribute__((always_inline)) uint64_t
-produce(struct ring *ring, uint32_t payload, uint32_t per_commit, uint64_t events)
+produce(struct ring *ring, uint32_t payload, uint32_t per_commit, const struct load *load, bool ordered)
 {
 	const uint32_t need_bytes = ((uint32_t)sizeof(struct record) + payload + 15) & ~15u;
 	uint64_t tail = 0, limit = RING;
+	const uint32_t *order = load->order;
+	uint32_t open = 0, mask = load->order_mask;
+	uint64_t events = load->events;
 	uint8_t *bytes = ring->bytes;
-	uint32_t open = 0;
 
 	for (uint64_t i = 0; i < events; i++) {
 		while (tail + need_bytes > limit) {
@@ -199,7 +210,7 @@ produce(struct ring *ring, uint32_t payload, uint32_t per_commit, uint64_t event
 		uint64_t *word = (uint64_t *)(event + 1);
 
 		event->size = need_bytes;
-		event->topic = i % TOPICS;
+		event->topic = ordered ? order[i & mask] : i % TOPICS;
 		for (uint32_t w = 0; w < payload / 8; w++)
 			word[w] = i;
 		tail += need_bytes;
@@ -211,27 +222,33 @@ produce(struct ring *ring, uint32_t payload, uint32_t per_commit, uint64_t event
 }
 
 static __attribute__((noinline)) uint64_t
-produce_1(struct ring *ring, uint32_t payload, uint64_t events)
+produce_1(struct ring *ring, const struct load *load)
 {
-	switch (payload) {
-	case 8: return produce(ring, 8, 1, events);
-	case 16: return produce(ring, 16, 1, events);
-	case 48: return produce(ring, 48, 1, events);
-	case 112: return produce(ring, 112, 1, events);
-	default: return produce(ring, payload, 1, events);
+	switch (load->payload) {
+	case 8: return produce(ring, 8, 1, load, false);
+	case 16: return produce(ring, 16, 1, load, false);
+	case 48: return produce(ring, 48, 1, load, false);
+	case 112: return produce(ring, 112, 1, load, false);
+	default: return produce(ring, load->payload, 1, load, false);
 	}
 }
 
 static __attribute__((noinline)) uint64_t
-produce_batched(struct ring *ring, uint32_t payload, uint32_t per_commit, uint64_t events)
+produce_batched(struct ring *ring, const struct load *load)
 {
-	switch (payload) {
-	case 8: return produce(ring, 8, per_commit, events);
-	case 16: return produce(ring, 16, per_commit, events);
-	case 48: return produce(ring, 48, per_commit, events);
-	case 112: return produce(ring, 112, per_commit, events);
-	default: return produce(ring, payload, per_commit, events);
+	switch (load->payload) {
+	case 8: return produce(ring, 8, load->per_commit, load, false);
+	case 16: return produce(ring, 16, load->per_commit, load, false);
+	case 48: return produce(ring, 48, load->per_commit, load, false);
+	case 112: return produce(ring, 112, load->per_commit, load, false);
+	default: return produce(ring, load->payload, load->per_commit, load, false);
 	}
+}
+
+static __attribute__((noinline)) uint64_t
+produce_ordered(struct ring *ring, const struct load *load)
+{
+	return produce(ring, ORDERED_PAYLOAD, 1, load, true);
 }
 
 static void *
@@ -243,7 +260,7 @@ lines(size_t size)
 }
 
 static double
-run(struct ring *ring, uint32_t payload, uint32_t per_commit, uint64_t events)
+run(struct ring *ring, const struct load *load)
 {
 	uint64_t begin, tail;
 	pthread_t thread;
@@ -253,35 +270,36 @@ run(struct ring *ring, uint32_t payload, uint32_t per_commit, uint64_t events)
 	while (!load_acquire(&ring->running))
 		machine_pause(8);
 	begin = machine_ns();
-	tail = per_commit == 1 ? produce_1(ring, payload, events)
-	                       : produce_batched(ring, payload, per_commit, events);
+	tail = load->order ? produce_ordered(ring, load)
+	       : load->per_commit == 1 ? produce_1(ring, load) : produce_batched(ring, load);
 	while (load_acquire(&ring->head) != tail)
 		machine_pause(8);
 	begin = machine_ns() - begin;
 	store_release(&ring->tail, UINT64_MAX);
 	pthread_join(thread, NULL);
-	return (double)begin / (double)events;
+	return (double)begin / (double)load->events;
 }
 
 static double
-run_with_pauses(uint32_t payload, uint32_t per_commit, uint64_t events, unsigned pauses)
+run_with_pauses(const struct load *load, unsigned pauses)
 {
+	uint64_t events = load->events;
 	struct subscriber *subscriber = lines(sizeof *subscriber);
-	struct subscriber **routes = lines(TOPICS * sizeof(struct subscriber *));
+	struct subscriber **routes = lines(load->topic_count * sizeof(struct subscriber *));
 	struct total *total = lines(sizeof *total);
 	struct ring *ring = lines(sizeof *ring);
-	uint8_t *bytes = lines(RING + sizeof(struct record) + payload + 15);
+	uint8_t *bytes = lines(RING + sizeof(struct record) + load->payload + 15);
 	double each = -1;
 
 	if (!subscriber || !routes || !total || !ring || !bytes)
 		goto out;
 	*subscriber = (struct subscriber){ .handle = add, .context = total };
-	for (int i = 0; i < TOPICS; i++)
+	for (uint32_t i = 0; i < load->topic_count; i++)
 		routes[i] = subscriber;
 	ring->bytes = bytes;
 	ring->routes = routes;
 	ring->pauses = pauses;
-	each = run(ring, payload, per_commit, events);
+	each = run(ring, load);
 	if (each >= 0 && (subscriber->calls != events || total->sum != events * (events - 1) / 2)) {
 		errno = EILSEQ;
 		each = -1;
@@ -295,14 +313,14 @@ out:
 	return each;
 }
 
-double
-yardstick_event_ns(uint32_t payload, uint32_t per_commit, uint64_t events)
+static double
+least(const struct load *load)
 {
 	static const unsigned pauses[] = { 0, 16, 64 };
 	double best = 0;
 
 	for (size_t i = 0; i < sizeof pauses / sizeof *pauses; i++) {
-		double each = run_with_pauses(payload, per_commit, events, pauses[i]);
+		double each = run_with_pauses(load, pauses[i]);
 
 		if (each < 0)
 			return each;
@@ -310,6 +328,21 @@ yardstick_event_ns(uint32_t payload, uint32_t per_commit, uint64_t events)
 			best = each;
 	}
 	return best;
+}
+
+double
+yardstick_event_ns(uint32_t payload, uint32_t per_commit, uint64_t events)
+{
+	return least(&(struct load){ .payload = payload, .per_commit = per_commit, .events = events,
+	                             .topic_count = TOPICS });
+}
+
+double
+yardstick_topics_ns(const uint32_t *order, uint32_t order_count, uint32_t topic_count, uint64_t events)
+{
+	return least(&(struct load){ .payload = ORDERED_PAYLOAD, .per_commit = 1, .events = events,
+	                             .order = order, .order_mask = order_count - 1,
+	                             .topic_count = topic_count });
 }
 
 /* A record of 64 bytes was seen to take 3.5 ns or a fifth of a line, whichever is more. */

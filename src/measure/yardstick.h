@@ -29,6 +29,12 @@ double yardstick_line_ns(void);
 /* Least time for an event over the polling pauses 0, 16 and 64. per_commit: 1 or more. */
 double yardstick_event_ns(uint32_t payload, uint32_t per_commit, uint64_t events);
 
+/*
+ * The same for 48 bytes, one event a commit, with a table of topic_count topics, all with the same
+ * handler: event i has topic order[i % order_count]. order_count: a power of two.
+ */
+double yardstick_topics_ns(const uint32_t *order, uint32_t order_count, uint32_t topic_count, uint64_t events);
+
 /* How many events make a run of about 25 ms when a line takes line_ns. */
 uint64_t yardstick_events(double line_ns);
 
