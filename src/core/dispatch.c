@@ -21,8 +21,6 @@ enum {
 	IDLE_LOOKS = 4,                 /* idle lanes looked at in a pass, */
 	IDLE_LOOKS_LOADED = 32,         /*   and after a pass that was long anyway */
 	LOADED_COUNT = 256,
-	DENSE_NS = 500,                /* events closer together than this: the ring is busy */
-	POLITE_PAUSES = 64,
 	WATCHED_LANES_MAX = 4,
 	WATCH_LOOKS = 32,
 };
@@ -842,19 +840,6 @@ wi_dispatch_clock(struct wi_dispatcher *dispatcher)
 	wi_wake_tick(dispatcher->pool->wake, wi_clock_realtime());
 }
 
-/*
- * Asking a busy producer for its tail again at once takes the line away from it and brings
- * one event a time: a third of the throughput is lost. After a dense small batch the
- * dispatcher stays away for a moment; where events come one by one, latency
- * counts and it does not; after a large batch there is a backlog and no need.
- */
-static void
-be_polite(uint32_t events, uint64_t took)
-{
-	if (events > 1 && events < LOADED_COUNT && took < (uint64_t)DENSE_NS * events)
-		wi_pause(POLITE_PAUSES);
-}
-
 /* True: there may be something in it. */
 static inline bool
 watch_lane(const struct wi_dispatcher *dispatcher, uint32_t l)
@@ -882,14 +867,11 @@ wi_dispatch_watch(struct wi_dispatcher *dispatcher)
 uint32_t
 wi_dispatch_pass(struct wi_dispatcher *dispatcher)
 {
-	uint64_t before = dispatcher->now;
 	uint32_t events = look_at_busy(dispatcher);
 
 	events += look_at_idle(dispatcher, events >= LOADED_COUNT ? IDLE_LOOKS_LOADED : IDLE_LOOKS);
-	if (events) {
+	if (events)
 		wi_dispatch_clock(dispatcher);
-		be_polite(events, dispatcher->now - before);
-	}
 	return events;
 }
 

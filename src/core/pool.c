@@ -94,8 +94,11 @@ work(struct wi_dispatcher *dispatcher)
 
 	wi_dispatch_resume(dispatcher);
 	while (!wi_load_acquire(&pool->stop)) {
-		if (wi_dispatch_pass(dispatcher))
-			wi_wait_reset(dispatcher);
+		uint64_t before = dispatcher->now;
+		uint32_t events = wi_dispatch_pass(dispatcher);
+
+		if (events)
+			wi_wait_busy(dispatcher, events, dispatcher->now - before);
 		else
 			wi_wait_idle(dispatcher);
 		/* By a call that tells nobody: _Fork(), clone(). */

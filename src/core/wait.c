@@ -14,6 +14,11 @@
 #define TIMED_NS (200 * WI_MICROSECOND)         /* instead of parking once more */
 #define PARK_EVERY_NS WI_MILLISECOND            /* parks that may be made in the long run, */
 #define PARK_CREDIT_MAX 200u                    /*   and in a burst */
+enum {
+	DENSE_NS = 500,                 /* events closer together than this: the ring is busy */
+	LARGE_COUNT = 256,
+	POLITE_PAUSES = 64,
+};
 enum { CLOCK_PASSES = 32, PASSES_BEFORE_PARK = 8, QUIET_PASSES = 4 };
 
 /* -- sleeping --------------------------------------------------------------- */
@@ -170,6 +175,29 @@ wants_sleep(struct wi_dispatcher *dispatcher)
 	if (pool->wait == WEIR_WAIT_ADAPTIVE && processors_are_free(pool))
 		return dispatcher->now - dispatcher->idle_since >= pool->spin_ns;
 	return true;
+}
+
+/*
+ * Asking a busy producer for its tail again at once takes the line away from it and brings
+ * one event a time: a third of the throughput is lost. After a dense small batch the
+ * dispatcher stays away for a moment; where events come one by one, latency
+ * counts and it does not; after a large batch there is a backlog and no need.
+ *
+ * With WEIR_WAIT_YIELD the moment is for who else wants the processor: a dispatcher that stays behind a producer
+ * step by step would keep it from the other pools until these have filled the ring.
+ */
+void
+wi_wait_busy(struct wi_dispatcher *dispatcher, uint32_t events, uint64_t took)
+{
+	const struct wi_pool *pool = dispatcher->pool;
+
+	dispatcher->idle_passes = 0;
+	if (events <= 1 || events >= LARGE_COUNT || took >= (uint64_t)DENSE_NS * events)
+		return;
+	if (pool->wait == WEIR_WAIT_YIELD)
+		sched_yield();
+	else
+		wi_pause(POLITE_PAUSES);
 }
 
 void

@@ -18,12 +18,8 @@
 /* After a pass that found nothing. Returns soon or after a sleep; the caller looks again. */
 void wi_wait_idle(struct wi_dispatcher *dispatcher);
 
-/* After a pass that found something. */
-static inline void
-wi_wait_reset(struct wi_dispatcher *dispatcher)
-{
-	dispatcher->idle_passes = 0;
-}
+/* After a pass that found so many events and took so many nanoseconds: may stay away for a moment. */
+void wi_wait_busy(struct wi_dispatcher *dispatcher, uint32_t events, uint64_t took);
 
 /* Everybody out of bed, for stopping. */
 void wi_wait_rouse(struct wi_pool *pool);
