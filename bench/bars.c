@@ -18,18 +18,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "machine.h"
+#include "rounds.h"
 #include "stats.h"
 #include "yardstick.h"
 
 enum { ROUNDS = 15, ROUNDS_QUICK = 5, TRIES_PER_ROUND = 8, NOTE_SIZE = 160 };
-
-#define LINE_MOVED 1.15
-#define OTHERS_MOST 0.05        /* processors; above it a row is marked, not dropped */
 
 static const struct bar *const lists[] = {
 	bars_speed, bars_latency, bars_code, bars_topics, bars_quiet, bars_pools, bars_faults,
@@ -66,10 +63,9 @@ tell(struct bar_run *run, const struct message *message)
 static bool
 steady(const struct bar_round *round)
 {
-	double low = fmin(round->line_before, round->line_after);
-	double high = fmax(round->line_before, round->line_after);
+	const double lines[] = { round->line_before, round->line_after };
 
-	return high <= low * LINE_MOVED;
+	return rounds_steady(lines, 2);
 }
 
 bool
@@ -146,36 +142,6 @@ bar_in_child(double (*fn)(const void *argument), const void *argument)
 	return value;
 }
 
-/* -- who else was busy ------------------------------------------------------ */
-
-/* Seconds of processor time used by everybody since the machine started; 0 if that is not told. */
-static double
-machine_seconds(void)
-{
-	unsigned long long user, nice, system, idle, wait, irq, softirq;
-	FILE *file = fopen("/proc/stat", "r");
-	int got = 0;
-
-	if (!file)
-		return 0;
-	got = fscanf(file, "cpu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system, &idle,
-	             &wait, &irq, &softirq);
-	fclose(file);
-	if (got != 7)
-		return 0;
-	return (double)(user + nice + system + irq + softirq) / (double)sysconf(_SC_CLK_TCK);
-}
-
-static double
-children_seconds(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_CHILDREN, &usage);
-	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-}
-
 /* -- collecting ------------------------------------------------------------- */
 
 struct result {
@@ -238,8 +204,7 @@ met(const struct result *result)
 static void
 measure(const struct bar *bar, struct result *result)
 {
-	double used = machine_seconds() - children_seconds();
-	uint64_t begun = machine_ns();
+	struct rounds_others others = rounds_others_begin();
 	int ends[2], status;
 	pid_t child;
 
@@ -263,8 +228,7 @@ measure(const struct bar *bar, struct result *result)
 		collect(result, ends[0]);
 	close(ends[0]);
 	result->failed = child < 0 || waitpid(child, &status, 0) != child || status;
-	used = machine_seconds() - children_seconds() - used;
-	result->others = fmax(0, used * 1e9 / (double)(machine_ns() - begun));
+	result->others = rounds_others_end(&others);
 	summarize(result);
 }
 
@@ -290,7 +254,7 @@ print_row(const struct result *result)
 	       result->quartiles[1], result->kept, result->dropped, lines,
 	       met(result) ? "met" : "MISSED");
 	printf("  (%s%s%s", bar->unit, *result->note ? "; " : "", result->note);
-	if (result->others > OTHERS_MOST)
+	if (result->others > ROUNDS_OTHERS_MOST)
 		printf("; DISTURBED: other processes used %.2f processors", result->others);
 	printf(")\n");
 }
