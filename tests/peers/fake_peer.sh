@@ -5,15 +5,17 @@
 # Called as DIRECTORY/peer-NAME; DIRECTORY/NAME.conf sets kind, waits, scenarios, batches and answer(),
 # which prints the time for an event, knowing $scenario, $size, $batch, $wait, $place, $rate and
 # $turn: 0 in a trial, else which of the timed runs this is. In open loop it prints p50 and p99.
+# Who defines before() can do something else.
 dir=${0%/*} name=${0##*/peer-}
-kind=bare waits='"one"' scenarios='"1p1c"' batches=1
+kind=bare waits='"one"' scenarios='"1p1c"' sizes=48 batches=1
 scenario=1p1c size=48 batch=1 wait=one place=split rate=0 seconds=0 turn=0
+before() { :; }
 . "$dir/$name.conf"
 
 if [ "$1" = --list ]; then
 	cat <<END
 {"peer":"$name","what":"a fake","package":"none","version":"1","kind":"$kind",
-"scenarios":[$scenarios],"sizes":[8,48,256],"batches":[$batches],"waits":[$waits]}
+"scenarios":[$scenarios],"sizes":[$sizes],"batches":[$batches],"waits":[$waits]}
 END
 	exit
 fi
@@ -32,9 +34,11 @@ if [ "$seconds" = 0.2 ]; then
 	turn=$((turn + 1))
 	echo $turn >"$counter"
 fi
+before
 # shellcheck disable=SC2046 # words are meant
 set -- $(answer)
-[ "$rate" = 0 ] || set -- 10000 ",\"p50\":$1,\"p90\":$1,\"p99\":$2,\"p999\":$2,\"max\":$2,\"behind\":0"
+last=${2-$1}
+[ "$rate" = 0 ] || set -- 10000 ",\"p50\":$1,\"p90\":$1,\"p99\":$last,\"p999\":$last,\"max\":$last"
 cat <<END
 {"peer":"$name","scenario":"$scenario","size":$size,"batch":$batch,"wait":"$wait","place":"$place",
 "events":1000,"seconds":0.1,"ns_per_event":$1,"cpu_seconds":0.1,"ok":true${2-}}
