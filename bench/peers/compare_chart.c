@@ -113,20 +113,21 @@ write_panel(FILE *out, const struct panel *panel, int top, int figure_height)
 	for (size_t i = 0; i < panel->count; i++) {
 		const struct spread *ratio = panel->rows[i].ratio;
 
-		fprintf(out, "%zu \"%s\" %g %g %g \"%s x\"\n", i, panel->rows[i].name, ratio->median,
-		        ratio->quartiles[0], ratio->quartiles[1], figure(ratio->median));
+		fprintf(out, "%zu \"%s\" %g %g %g \"%s x\" 0x%s\n", i, panel->rows[i].name,
+		        ratio->median, ratio->quartiles[0], ratio->quartiles[1],
+		        figure(ratio->median), ratio->median < 1 ? "db6d28" : "4493d8");
 	}
 	fprintf(out, "EOD\n");
 	fprintf(out, "set lmargin at screen %g\nset rmargin at screen %g\n",
 	        (panel->column * WIDTH / 2.0 + NAMES) / WIDTH,
 	        ((panel->column + 1) * WIDTH / 2.0 - 20) / WIDTH);
 	fprintf(out, "set tmargin at screen %g\nset bmargin at screen %g\n",
-	        1 - (double)(top + HEAD) / figure_height + 0.0, (bottom + FOOT) / figure_height);
+	        1 - (double)(top + HEAD) / figure_height, (bottom + FOOT) / figure_height);
 	write_range(out, panel);
 	fprintf(out, "set yrange [%g:-0.6]\nset title \"%s\"\nset xlabel \"%s\"\n",
 	        (double)panel->count - 0.4, panel->title, panel->axis);
-	fprintf(out, "plot $rows using 3:1:(1):3:($1-0.36):($1+0.36):ytic(2) with boxxyerror"
-	             " lc rgb \"#4493d8\", "
+	fprintf(out, "plot $rows using 3:1:(1):3:($1-0.36):($1+0.36):(int($7)):ytic(2) "
+	             "with boxxyerror lc rgb variable, "
 	             "$rows using 3:1:4:5 with xerrorbars pt 0 lc rgb \"#808890\", "
 	             "$rows using ($5>1?$5:1):1:6 with labels left offset 0.7,0\n");
 }
@@ -147,13 +148,13 @@ write_script(FILE *out, const struct outcome *outcome)
 	        figure_height);
 	fprintf(out, "set multiplot\n"
 	             "set label 1 \"weir beside its peers: 1p1c and 48 bytes where nothing else is "
-	             "said; %.10s, %s\" at screen 0.5,%g center\n"
+	             "said; %.10s, %s\" at screen 0.5,%g center font \",15\"\n"
 	             "set label 2 \"right of 1, weir is better; medians with quartiles\" at screen "
 	             "0.5,%g center\n",
 	        outcome->machine.date, outcome->machine.processor, 1 - 18.0 / figure_height,
 	        1 - 38.0 / figure_height);
 	fprintf(out, "set logscale x 10\nunset key\nset border 1\nset tics nomirror\n"
-	             "set ytics scale 0\nset grid xtics lt 1 lw 0.5 lc rgb \"#808890\"\n"
+	             "set ytics scale 0\nset xlabel offset 0,0.5\nset title offset 0,-0.4\n"
 	             "set style fill solid 0.9 noborder\n"
 	             "set arrow 1 from first 1, graph 0 to first 1, graph 1 nohead lc rgb "
 	             "\"#808890\" front\n");
@@ -176,6 +177,10 @@ copy_with_style(FILE *from, FILE *to)
 	char line[8192];
 
 	while (fgets(line, sizeof line, from)) {
+		if (!strncmp(line, "<title>", 7)) {
+			fputs("<title>weir beside its peers</title>\n", to);
+			continue;
+		}
 		fputs(line, to);
 		if (!strncmp(line, "<desc>", 6))
 			fputs(style, to);

@@ -3,6 +3,7 @@
 #include "compare_choice.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "compare_progress.h"
@@ -10,8 +11,10 @@
 /* A second look at what is that near to the best: the first may have had bad luck. */
 #define NEAR 1.3
 
+/* How many of the best are tried unpinned, and looked at again. */
+enum { UNPINNED = 3, AGAIN = 4 };
+
 static const double trial_seconds = 0.05;
-static const char *const places[] = { "split", "free" };
 
 static double
 score_of(const struct sample *sample, const struct cell *cell)
@@ -53,60 +56,66 @@ add(const struct comparison *comparison, struct entry *entry, const char *wait, 
 	return true;
 }
 
-static const struct trial *
-best_of(const struct entry *entry)
+static int
+compare_trials(const void *a, const void *b)
 {
-	const struct trial *best = NULL;
+	double x = ((const struct trial *)a)->score, y = ((const struct trial *)b)->score;
 
-	for (size_t i = 0; i < entry->trial_count; i++)
-		if (!best || entry->trials[i].score < best->score)
-			best = &entry->trials[i];
-	return best;
+	return (x > y) - (x < y);
+}
+
+/* The best first. */
+static void
+sort(struct entry *entry)
+{
+	qsort(entry->trials, entry->trial_count, sizeof *entry->trials, compare_trials);
 }
 
 static void
-try_all(const struct comparison *comparison, struct entry *entry)
+try_all(const struct comparison *comparison, struct entry *entry, size_t unpinned)
 {
 	const json_t *waits = json_object_get(entry->peer->list, "waits");
-	bool few = entry->peer->slow_start || comparison->quick;
-	const struct trial *best;
+	const char *best[UNPINNED];
 
-	for (size_t p = 0; p < sizeof places / sizeof *places; p++)
-		for (size_t w = 0; w < json_array_size(waits); w++) {
-			const char *wait = json_string_value(json_array_get(waits, w));
+	for (size_t w = 0; w < json_array_size(waits); w++) {
+		const char *wait = json_string_value(json_array_get(waits, w));
 
-			if (wait && !(few && p))
-				add(comparison, entry, wait, places[p]);
-		}
-	best = best_of(entry);
-	if (few && best)
-		add(comparison, entry, best->choice.wait, places[1]);
+		if (wait)
+			add(comparison, entry, wait, "split");
+	}
+	sort(entry);
+	if (unpinned > entry->trial_count)
+		unpinned = entry->trial_count;
+	for (size_t i = 0; i < unpinned; i++)
+		best[i] = entry->trials[i].choice.wait;
+	for (size_t i = 0; i < unpinned; i++)
+		add(comparison, entry, best[i], "free");
+	sort(entry);
 }
 
 static void
 look_again(const struct comparison *comparison, struct entry *entry)
 {
-	const struct trial *best = best_of(entry);
-	double near = best ? best->score * NEAR : 0;
+	double near = entry->trial_count ? entry->trials[0].score * NEAR : 0;
 
-	for (size_t i = 0; i < entry->trial_count && !entry->failed; i++)
+	for (size_t i = 0; i < entry->trial_count && i < AGAIN && !entry->failed; i++)
 		if (entry->trials[i].score <= near)
 			try(comparison, entry, &entry->trials[i]);
+	sort(entry);
 }
 
 static void
 choose(const struct comparison *comparison, struct entry *entry)
 {
-	const struct trial *best;
+	bool few = comparison->quick || entry->peer->slow_start;
 
-	try_all(comparison, entry);
-	if (!comparison->quick && !entry->peer->slow_start)
+	try_all(comparison, entry, few ? 1 : UNPINNED);
+	if (!few)
 		look_again(comparison, entry);
-	best = best_of(entry);
-	if (!best)
+	if (!entry->trial_count)
 		return;
-	entry->choice = best->choice;
-	entry->wall_seconds = best->wall_seconds;
+	entry->choice = entry->trials[0].choice;
+	entry->wall_seconds = entry->trials[0].wall_seconds;
 }
 
 void

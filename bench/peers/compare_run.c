@@ -25,13 +25,21 @@ interrupt(int number)
 	interrupted = number;
 }
 
+/* What is ignored stays so: nohup, and what a script runs in the background. */
+static void
+catch(int number)
+{
+	struct sigaction action = { .sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND }, old;
+
+	if (!sigaction(number, NULL, &old) && old.sa_handler != SIG_IGN)
+		sigaction(number, &action, NULL);
+}
+
 void
 run_catch_interrupts(void)
 {
-	struct sigaction action = { .sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND };
-
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
+	catch(SIGINT);
+	catch(SIGTERM);
 }
 
 int

@@ -150,7 +150,7 @@ print_details(const struct field *field)
 {
 	bool open = field->cell->class == CLASS_OPEN;
 
-	printf("\n%s: %s\n\n  %-*s%-22s%-24s%-24s%-24s%s%s\n", class_names[field->cell->class],
+	printf("\n%s: %s\n\n  %-*s%-25s%-24s%-24s%-24s%s%s\n", class_names[field->cell->class],
 	       cell_name(field->cell), NAME_WIDTH, "", "wait, place",
 	       open ? "p50, ns" : "ns an event", open ? "p99, ns" : "weir's events/s by it",
 	       open ? "its p50 by weir's" : "good, dropped", open ? "its p99 by weir's      " : "",
@@ -159,7 +159,7 @@ print_details(const struct field *field)
 		const struct entry *entry = &field->entries[i];
 		char rounds[32] = "";
 
-		printf("  %-*s%-22s", NAME_WIDTH, entry->peer->name, figure_choice(&entry->choice));
+		printf("  %-*s%-25s", NAME_WIDTH, entry->peer->name, figure_choice(&entry->choice));
 		if (*entry->error) {
 			printf("%s%s\n", entry->failed ? "FAILED: " : "", entry->error);
 			continue;

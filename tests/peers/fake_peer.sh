@@ -10,6 +10,7 @@ dir=${0%/*} name=${0##*/peer-}
 kind=bare waits='"one"' scenarios='"1p1c"' sizes=48 batches=1
 scenario=1p1c size=48 batch=1 wait=one place=split rate=0 seconds=0 turn=0
 before() { :; }
+# shellcheck source=/dev/null
 . "$dir/$name.conf"
 
 if [ "$1" = --list ]; then

@@ -5,6 +5,7 @@
 #
 # usage: test_compare.sh COMPARE JSON_GET FAKE_PEER
 
+# shellcheck disable=SC2016 # what is written into a fake peer's file expands there
 set -u
 compare=$1 json_get=$2 fake=$3
 dir=$(mktemp -d) || exit 99
@@ -40,22 +41,17 @@ peer()
 	printf '%s\nanswer() { %s; }\n' "$2" "${3-echo 10}" >"$dir/programs/$1.conf"
 }
 
-# run ARGUMENT...: leaves $dir/out, $dir/err and $code. The line time stays the same.
-run()
-{
-	"$compare" --programs "$dir/programs" --line-times "${lines-100}" --rounds ${rounds-3} --json "$@" \
-		>"$dir/out" 2>"$dir/err" </dev/null
-	code=$?
-}
-
-# The same as text.
+# show ARGUMENT...: leaves $dir/out, $dir/err and $code. The line time is that of $lines.
 show()
 {
-	"$compare" --programs "$dir/programs" --line-times "${lines-100}" --rounds ${rounds-3} "$@" \
-		>"$dir/out" 2>"$dir/err" </dev/null
+	"$compare" --programs "$dir/programs" --line-times "${lines-100}" \
+		--rounds "${rounds-3}" "$@" >"$dir/out" 2>"$dir/err" </dev/null
 	code=$?
 	echo $code >"$dir/status"
 }
+
+# The same as JSON.
+run() { show --json "$@"; }
 
 is() { [ "$("$json_get" "$1" <"$dir/out")" = "$2" ]; }
 exits() { [ "$code" -eq "$1" ]; }
@@ -105,7 +101,7 @@ run --scenario 1p1c
 check "the best wait is chosen" is $first/wait quick
 check "and the best place" is $first/place free
 check "and taken" is $first/ns_per_event/median 20
-check "what was tried is told" is $first/tried/0/score 30
+check "what was tried is told, the best first" is $first/tried/1/score 30
 
 # -- dropped rounds ------------------------------------------------------------
 
@@ -287,7 +283,7 @@ done
 PATH="$dir/bin:$PATH" show --update-docs --root "$dir/root"
 check "--update-docs: exit status" exits 0
 check "--update-docs: the chart, fit for dark pages" grep -q prefers-color-scheme "$dir/root/docs/peers.svg"
-check "--update-docs: with the ratios" grep -q '"ck-ring" 3 3 3 "3.00 x"' "$dir/bin/script"
+check "--update-docs: with the ratios" grep -q '"ck-ring" 3 3 3 "3.00 x" 0x4493d8' "$dir/bin/script"
 check "--update-docs: the table" grep -qF '| boost | 40.0; 4.00 [4.00, 4.00] x |' "$dir/root/docs/benchmarks.md"
 check "--update-docs: the bars" grep -qF '| best bare queue, 1p1c | at least 1.5 x its events/s | 3.00 [3.00, 3.00] (ck-ring) | met |' "$dir/root/README.md"
 around() { [ "$(sed -n '1p;2p' "$1")" = "above
