@@ -72,20 +72,6 @@ queue_close(struct queue *queue, const struct peer_load *load)
 	free(queue);
 }
 
-static void
-queue_hold(struct queue_end *end, struct queue *queue, const struct peer_load *load, bool puts)
-{
-	(void)puts;
-	*end = (struct queue_end){ .queue = queue, .load = load };
-}
-
-static void
-queue_leave(struct queue_end *end, bool puts)
-{
-	(void)end;
-	(void)puts;
-}
-
 #define SIZED(size, call) \
 	((size) == 8 ? call(8) : (size) == 48 ? call(48) : call(256))
 

@@ -54,20 +54,6 @@ queue_close(struct queue *queue, const struct peer_load *load)
 	free(queue);
 }
 
-static void
-queue_hold(struct queue_end *end, struct queue *queue, const struct peer_load *load, bool puts)
-{
-	(void)puts;
-	*end = (struct queue_end){ .queue = queue, .load = load };
-}
-
-static void
-queue_leave(struct queue_end *end, bool puts)
-{
-	(void)end;
-	(void)puts;
-}
-
 WORK_INLINE struct message *
 slot(struct queue *queue, const uint32_t size, uint64_t position)
 {

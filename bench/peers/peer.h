@@ -12,11 +12,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "machine.h"
-
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+#include "machine.h"    /* C alone */
 
 enum {
 	PEER_TOPICS = 64,

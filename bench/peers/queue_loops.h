@@ -8,9 +8,10 @@
  *   QUEUE_VARIANT(load) optional: which of them, if not the wait's own number
  *   QUEUE_MANY          1: three producers share one queue; 0: they have one each
  *   QUEUE_BATCHES       1: it has calls for several events
+ *   QUEUE_HOLDS         if a thread must do something before it uses a queue
  *
- * and after it queue_open(), queue_close(), queue_hold(), queue_leave(), and, all inline, size,
- * variant and kind being constants there:
+ * and after it queue_open(), queue_close(), and, all inline, size, variant and kind being constants
+ * there:
  *
  *   queue_put(end, size, variant, source, n)      up to n events of the source; how many went in
  *   queue_take(end, size, variant, kind, stage, n)     up to n events out and into
@@ -61,7 +62,6 @@ struct queue_end {
 	struct queue *queue;
 	void *token;            /* the peer's */
 	uint64_t position;      /* the peer's */
-	const struct peer_load *load;
 };
 
 /* Where events to be put come from: made here, from a number on, or passed on. */
@@ -87,10 +87,24 @@ struct queue_run {
 
 static struct queue *queue_open(const struct peer_load *load);
 static void queue_close(struct queue *queue, const struct peer_load *load);
-/* The hold on it that the calling thread takes, and gives up. */
-static void queue_hold(struct queue_end *end, struct queue *queue, const struct peer_load *load,
-                       bool puts);
+#ifdef QUEUE_HOLDS
+static void queue_hold(struct queue_end *end, struct queue *queue, bool puts);
 static void queue_leave(struct queue_end *end, bool puts);
+#else
+static void
+queue_hold(struct queue_end *end, struct queue *queue, bool puts)
+{
+	(void)puts;
+	end->queue = queue;
+}
+
+static void
+queue_leave(struct queue_end *end, bool puts)
+{
+	(void)puts;
+	end->queue = NULL;
+}
+#endif
 
 WORK_INLINE uint32_t queue_put(struct queue_end *end, const uint32_t size, const int variant,
                                const struct source *source, const uint32_t n);
@@ -331,14 +345,15 @@ queue_produce(struct member *me)
 {
 	struct queue_run *run = (struct queue_run *)me->context;
 	struct peer_load *load = me->load;
-	struct producing to = { .out_count = load->scenario == PEER_1P3C ? 3u
-	                                     : load->scenario == PEER_DIAMOND ? 2u : 1u,
-	                        .shares = load->producers_share };
 	const uint32_t first = QUEUE_MANY ? 0 : me->index;
 	const uint32_t size = load->size;
+	struct producing to;
 
+	memset(&to, 0, sizeof to);
+	to.out_count = load->scenario == PEER_1P3C ? 3 : load->scenario == PEER_DIAMOND ? 2 : 1;
+	to.shares = load->producers_share;
 	for (uint32_t o = 0; o < to.out_count; o++)
-		queue_hold(&to.out[o], run->queues[first + o], load, true);
+		queue_hold(&to.out[o], run->queues[first + o], true);
 	switch (QUEUE_VARIANT(load)) {
 #define QUEUE_CASE(v) \
 	case v: \
@@ -374,20 +389,22 @@ queue_consume(struct member *me)
 {
 	struct queue_run *run = (struct queue_run *)me->context;
 	struct peer_load *load = me->load;
-	struct stage stage = { .in_count = 1, .shares = load->consumers_share,
-	                       .pauses = load->wait->pauses, .routes = &run->routes[me->index] };
 	const uint32_t size = load->size;
 	uint32_t queues[3];
 	const int kind = queue_place(load, me->index, queues);
+	struct stage stage;
 
-	if (kind == STAGE_TURNS)
-		stage.in_count = PEER_PRODUCERS;
+	memset(&stage, 0, sizeof stage);
+	stage.in_count = kind == STAGE_TURNS ? PEER_PRODUCERS : 1;
+	stage.shares = load->consumers_share;
+	stage.pauses = load->wait->pauses;
+	stage.routes = &run->routes[me->index];
 	for (uint32_t i = 0; i < stage.in_count; i++)
-		queue_hold(&stage.in[i], run->queues[queues[0] + i], load, false);
+		queue_hold(&stage.in[i], run->queues[queues[0] + i], false);
 	if (kind == STAGE_JOINS)
-		queue_hold(&stage.join, run->queues[queues[1]], load, false);
+		queue_hold(&stage.join, run->queues[queues[1]], false);
 	if (kind == STAGE_PASSES)
-		queue_hold(&stage.out, run->queues[queues[2]], load, true);
+		queue_hold(&stage.out, run->queues[queues[2]], true);
 	switch (QUEUE_VARIANT(load)) {
 #define QUEUE_CASE(v) \
 	case v: \
