@@ -12,7 +12,7 @@
 #include "peer.h"
 
 #define QUEUE_VARIANTS(X) X(0)
-#define QUEUE_MANY 1
+#define QUEUE_MANY(load) 1
 #define QUEUE_BATCHES 1
 
 #include "queue_loops.h"

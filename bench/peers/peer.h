@@ -21,7 +21,7 @@ extern "C" {
 enum {
 	PEER_TOPICS = 64,
 	PEER_CAPACITY = 4096,           /* events that a ring or queue may hold */
-	PEER_WAITS = 16,
+	PEER_WAITS = 24,
 	PEER_PRODUCERS = 3,
 	PEER_CONSUMERS = 3,
 	PEER_BATCH_MAX = 256,

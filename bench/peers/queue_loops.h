@@ -6,7 +6,7 @@
  *
  *   QUEUE_VARIANTS(X)   X(0) X(1) ...: ways to use its calls; known to the compiler in each loop
  *   QUEUE_VARIANT(load) optional: which of them, if not the wait's own number
- *   QUEUE_MANY          1: three producers share one queue; 0: they have one each
+ *   QUEUE_MANY(load)    whether three producers share one queue; else they have one each
  *   QUEUE_BATCHES       1: it has calls for several events
  *   QUEUE_HOLDS         if a thread must do something before it uses a queue
  *
@@ -338,14 +338,12 @@ QUEUE_VARIANTS(QUEUE_LOOPS_SIZES)
 
 /* -- who has which queue ---------------------------------------------------- */
 
-static const uint32_t queue_counts[] = { 1, 3, QUEUE_MANY ? 1 : 3, 3, 4 };
-
 static void
 queue_produce(struct member *me)
 {
 	struct queue_run *run = (struct queue_run *)me->context;
 	struct peer_load *load = me->load;
-	const uint32_t first = QUEUE_MANY ? 0 : me->index;
+	const uint32_t first = load->producer_count == 1 || QUEUE_MANY(load) ? 0 : me->index;
 	const uint32_t size = load->size;
 	struct producing to;
 
@@ -381,7 +379,7 @@ queue_place(const struct peer_load *load, uint32_t index, uint32_t queues[3])
 		return last ? STAGE_JOINS : STAGE_PASSES;
 	if (load->scenario == PEER_PIPELINE)
 		return last ? STAGE_LAST : STAGE_PASSES;
-	return load->scenario == PEER_3P1C && !QUEUE_MANY ? STAGE_TURNS : STAGE_LAST;
+	return load->scenario == PEER_3P1C && !QUEUE_MANY(load) ? STAGE_TURNS : STAGE_LAST;
 }
 
 static void
@@ -427,11 +425,12 @@ queue_consume(struct member *me)
 static void *
 queue_run_open(struct peer_load *load)
 {
+	static const uint32_t counts[] = { 1, 3, 3, 3, 4 };
 	struct queue_run *run = (struct queue_run *)calloc(1, sizeof *run);
 
 	if (!run)
 		abort();
-	run->count = queue_counts[load->scenario];
+	run->count = load->producer_count > 1 && QUEUE_MANY(load) ? 1 : counts[load->scenario];
 	for (uint32_t i = 0; i < run->count; i++) {
 		run->queues[i] = queue_open(load);
 		if (!run->queues[i]) {

@@ -17,7 +17,7 @@
 enum { COPY, PLACE, BLOCK };
 
 #define QUEUE_VARIANTS(X) X(0) X(1) X(2)
-#define QUEUE_MANY 0
+#define QUEUE_MANY(load) 0
 #define QUEUE_BATCHES 0
 
 #include "queue_loops.h"
