@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * compare.c - the program compare: weir beside its peers, with verdicts, tables and a chart.
+ * compare.c - the program weir-peers: weir beside its peers, with verdicts, tables and a chart.
  *
  * The peers are programs of their own (peer-NAME). This one chooses for each how it waits and where
  * it runs, runs them in rounds between runs of weir, and says what came out.
@@ -182,12 +182,12 @@ report(struct outcome *outcome, struct verdict *verdicts)
 	else
 		print_text(outcome);
 	if (ferror(stdout) || fflush(stdout) || !ok) {
-		fprintf(stderr, "compare: cannot write to standard output\n");
+		fprintf(stderr, "weir-peers: cannot write to standard output\n");
 		ok = false;
 	}
 	/* Without gnuplot the figures are there all the same. */
 	if (options.chart && print_chart(outcome, options.chart))
-		fprintf(stderr, "compare: the chart is %s\n", options.chart);
+		fprintf(stderr, "weir-peers: the chart is %s\n", options.chart);
 	if (options.update_docs && !outcome->interrupted)
 		ok &= update_docs(outcome);
 	return ok;
@@ -223,11 +223,11 @@ main(int argc, char **argv)
 		return 77;
 	prepare();
 	if (peers[0].state != PEER_THERE) {
-		fprintf(stderr, "compare: weir: %s\n", peers[0].error);
+		fprintf(stderr, "weir-peers: weir: %s\n", peers[0].error);
 		return EX_UNAVAILABLE;
 	}
 	if (comparison.budget > 0)
-		fprintf(stderr, "compare: %zu cells; this takes at most %.0f minutes\n",
+		fprintf(stderr, "weir-peers: %zu cells; this takes at most %.0f minutes\n",
 		        comparison.field_count, comparison.budget / 60 + 0.5);
 	outcome.machine = machine_facts();
 	compare_measure(&comparison);

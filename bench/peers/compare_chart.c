@@ -196,7 +196,7 @@ draw(const char *script, const char *path)
 
 	svg = fopen(path, "w");
 	if (!svg) {
-		fprintf(stderr, "compare: %s: %s\n", path, strerror(errno));
+		fprintf(stderr, "weir-peers: %s: %s\n", path, strerror(errno));
 		return false;
 	}
 	snprintf(command, sizeof command, "gnuplot %s", script);
@@ -205,7 +205,7 @@ draw(const char *script, const char *path)
 		copy_with_style(from, svg);
 	status = from ? pclose(from) : -1;
 	if (status)
-		fprintf(stderr, "compare: no chart: gnuplot (package gnuplot-nox) %s\n",
+		fprintf(stderr, "weir-peers: no chart: gnuplot (package gnuplot-nox) %s\n",
 		        status == 127 << 8 ? "is not there" : "failed");
 	return !fclose(svg) && !status;
 }
@@ -219,7 +219,7 @@ print_chart(const struct outcome *outcome, const char *path)
 	bool ok;
 
 	if (!out) {
-		fprintf(stderr, "compare: %s: %s\n", script, strerror(errno));
+		fprintf(stderr, "weir-peers: %s: %s\n", script, strerror(errno));
 		return false;
 	}
 	write_script(out, outcome);

@@ -112,7 +112,7 @@ read_page(const char *path)
 		fclose(file);
 	if (ok)
 		return text;
-	fprintf(stderr, "compare: %s: cannot be read\n", path);
+	fprintf(stderr, "weir-peers: %s: cannot be read\n", path);
 	free(text);
 	return NULL;
 }
@@ -126,12 +126,12 @@ write_page(const struct outcome *outcome, const char *path, const char *chart, b
 	FILE *out;
 
 	if (!end) {
-		fprintf(stderr, "compare: %s: no lines %.14s and %.15s\n", path, BEGIN, END);
+		fprintf(stderr, "weir-peers: %s: no lines %.14s and %.15s\n", path, BEGIN, END);
 		return false;
 	}
 	out = fopen(path, "w");
 	if (!out) {
-		fprintf(stderr, "compare: %s: %s\n", path, strerror(errno));
+		fprintf(stderr, "weir-peers: %s: %s\n", path, strerror(errno));
 		return false;
 	}
 	fprintf(out, "%.*s", (int)(begin - page), page);
@@ -142,7 +142,7 @@ write_page(const struct outcome *outcome, const char *path, const char *chart, b
 		write_class(out, outcome->comparison, (enum class)class);
 	fputs(end, out);
 	if (fclose(out)) {
-		fprintf(stderr, "compare: %s: %s\n", path, strerror(errno));
+		fprintf(stderr, "weir-peers: %s: %s\n", path, strerror(errno));
 		return false;
 	}
 	return true;

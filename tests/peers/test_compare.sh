@@ -3,11 +3,11 @@
 # test_compare.sh - the driver of ./dev peers with fake peers: its arithmetic, its verdicts, its
 # manners when a peer fails. TAP on stdout.
 #
-# usage: test_compare.sh COMPARE JSON_GET FAKE_PEER
+# usage: test_compare.sh WEIR_PEERS JSON_GET FAKE_PEER
 
 # shellcheck disable=SC2016 # what is written into a fake peer's file expands there
 set -u
-compare=$1 json_get=$2 fake=$3
+weir_peers=$1 json_get=$2 fake=$3
 dir=$(mktemp -d) || exit 99
 trap 'rm -rf "$dir"' EXIT
 count=0
@@ -44,7 +44,7 @@ peer()
 # show ARGUMENT...: leaves $dir/out, $dir/err and $code. The line time is that of $lines.
 show()
 {
-	"$compare" --programs "$dir/programs" --line-times "${lines-100}" \
+	"$weir_peers" --programs "$dir/programs" --line-times "${lines-100}" \
 		--rounds "${rounds-3}" "$@" >"$dir/out" 2>"$dir/err" </dev/null
 	code=$?
 	echo $code >"$dir/status"
