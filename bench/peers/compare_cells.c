@@ -11,11 +11,11 @@ const struct cell cells[CELLS] = {
 	{ CLASS_SINGLE, "1p1c", 256, 1, 0, QUICK_NO, 2 },
 	{ CLASS_SINGLE, "1p3c", 48, 1, 0, QUICK_BARRED, 3 },
 	{ CLASS_SINGLE, "3p1c", 48, 1, 0, QUICK_BARRED, 4 },
-	{ CLASS_SINGLE, "pipeline", 48, 1, 0, QUICK_BARRED, 3 },
-	{ CLASS_SINGLE, "diamond", 48, 1, 0, QUICK_BARRED, 3 },
+	{ CLASS_SINGLE, "pipeline", 48, 1, 0, QUICK_NO, 5 },
+	{ CLASS_SINGLE, "diamond", 48, 1, 0, QUICK_NO, 6 },
 	{ CLASS_BATCHED, "1p1c", 48, 16, 0, QUICK_NO, 7 },
 	{ CLASS_BATCHED, "1p1c", 48, 256, 0, QUICK_ALL, 0 },
-	{ CLASS_OPEN, "1p1c", 48, 1, 100000, QUICK_ALL, 0 },
+	{ CLASS_OPEN, "1p1c", 48, 1, 100000, QUICK_ALL, 9 },
 };
 
 const char *const class_names[CLASSES] = { "single", "batched", "open loop" };

@@ -14,6 +14,9 @@
 /* How many of the best are tried unpinned, and looked at again. */
 enum { UNPINNED = 3, AGAIN = 4 };
 
+/* How many waits of one that starts slowly are tried with --quick: the first it lists. */
+enum { SLOW_QUICK = 3 };
+
 static const double trial_seconds = 0.05;
 
 static double
@@ -75,9 +78,12 @@ static void
 try_all(const struct comparison *comparison, struct entry *entry, size_t unpinned)
 {
 	const json_t *waits = json_object_get(entry->peer->list, "waits");
+	size_t count = json_array_size(waits);
 	const char *best[UNPINNED];
 
-	for (size_t w = 0; w < json_array_size(waits); w++) {
+	if (comparison->quick && entry->peer->slow_start && count > SLOW_QUICK)
+		count = SLOW_QUICK;
+	for (size_t w = 0; w < count; w++) {
 		const char *wait = json_string_value(json_array_get(waits, w));
 
 		if (wait)
