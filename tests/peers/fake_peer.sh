@@ -14,10 +14,9 @@ before() { :; }
 . "$dir/$name.conf"
 
 if [ "$1" = --list ]; then
-	cat <<END
-{"peer":"$name","what":"a fake","package":"none","version":"1","kind":"$kind",
-"scenarios":[$scenarios],"sizes":[$sizes],"batches":[$batches],"waits":[$waits]}
-END
+	printf '{"peer":"%s","what":"a fake","package":"none","version":"1","kind":"%s",' "$name" "$kind"
+	printf '"scenarios":[%s],"sizes":[%s],"batches":[%s],"waits":[%s]}\n' "$scenarios" "$sizes" \
+		"$batches" "$waits"
 	exit
 fi
 while [ $# -gt 1 ]; do
@@ -38,9 +37,12 @@ fi
 before
 # shellcheck disable=SC2046 # words are meant
 set -- $(answer)
-last=${2-$1}
-[ "$rate" = 0 ] || set -- 10000 ",\"p50\":$1,\"p90\":$1,\"p99\":$last,\"p999\":$last,\"max\":$last"
-cat <<END
-{"peer":"$name","scenario":"$scenario","size":$size,"batch":$batch,"wait":"$wait","place":"$place",
-"events":1000,"seconds":0.1,"ns_per_event":$1,"cpu_seconds":0.1,"ok":true${2-}}
-END
+latencies=
+if [ "$rate" != 0 ]; then
+	latencies=$(printf ',"p50":%s,"p90":%s,"p99":%s,"p999":%s,"max":%s' "$1" "$1" "${2-$1}" \
+		"${2-$1}" "${2-$1}")
+	set -- 10000
+fi
+printf '{"peer":"%s","scenario":"%s","size":%s,"batch":%s,"wait":"%s","place":"%s","events":1000,' \
+	"$name" "$scenario" "$size" "$batch" "$wait" "$place"
+printf '"seconds":0.1,"ns_per_event":%s,"cpu_seconds":0.1,"ok":true%s}\n' "$1" "$latencies"
