@@ -124,7 +124,7 @@ list(void)
 
 	peers_find(options.programs, comparison.timeout);
 	for (int i = 0; i < PEERS; i++)
-		printf("%-14s %-8s %-12s %s\n", peers[i].name, peers[i].kind,
+		printf("%-14s %-8s %-20s %s\n", peers[i].name, peers[i].kind,
 		       peers[i].version ? peers[i].version : "-",
 		       peers[i].state == PEER_THERE ? peers[i].what : peers[i].error);
 	printf("\n");

@@ -12,7 +12,7 @@
 #define NEAR 1.3
 
 /* How many of the best are tried unpinned, and looked at again. */
-enum { UNPINNED = 3, AGAIN = 4 };
+enum { UNPINNED = 2, AGAIN = 3 };
 
 /* How many waits of one that starts slowly are tried with --quick: the first it lists. */
 enum { SLOW_QUICK = 3 };

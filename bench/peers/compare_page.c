@@ -31,6 +31,20 @@ write_head(FILE *out, const struct outcome *outcome)
 }
 
 static void
+write_peers(FILE *out)
+{
+	const char *separator = "\nVersions: ";
+
+	for (int p = 0; p < PEERS; p++) {
+		if (peers[p].state != PEER_THERE)
+			continue;
+		fprintf(out, "%s%s %s", separator, peers[p].name, peers[p].version);
+		separator = ", ";
+	}
+	fprintf(out, ".\n");
+}
+
+static void
 write_verdicts(FILE *out, const struct outcome *outcome)
 {
 	fprintf(out, "| beside | bar | measured | |\n|---|---|---|---|\n");
@@ -140,6 +154,8 @@ write_page(const struct outcome *outcome, const char *path, const char *chart, b
 	write_verdicts(out, outcome);
 	for (int class = 0; whole && class < CLASSES; class++)
 		write_class(out, outcome->comparison, (enum class)class);
+	if (whole)
+		write_peers(out);
 	fputs(end, out);
 	if (fclose(out)) {
 		fprintf(stderr, "weir-peers: %s: %s\n", path, strerror(errno));

@@ -92,7 +92,17 @@ check "the bar of the best bare queue" bar_is 'best bare queue, 1p1c' verdict me
 check "what there is no peer for is not measured" bar_is 'LMAX Disruptor, 1p1c' verdict 'not measured'
 
 begin
-peer weir 'kind=weir waits="\"one\""'
+peer weir 'kind=weir' 'echo ${turn}0'
+peer ck-ring '' 'echo 30'
+peer boost '' 'echo 30'
+rounds=1
+run --scenario 1p1c
+unset rounds
+check "the first peer is between the first two weirs" is $first/ns_by_weirs/median 2
+check "the second one between the next" is cells/0/peers/2/ns_by_weirs/median 1.2
+
+begin
+peer weir 'kind=weir'
 peer ck-ring 'waits="\"slow\",\"quick\""' \
 	'if [ $wait = quick ] && [ $place = free ]; then echo 20; else echo 30; fi'
 run --scenario 1p1c
