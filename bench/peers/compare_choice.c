@@ -14,6 +14,9 @@
 /* How many of the best are tried unpinned, and looked at again. */
 enum { UNPINNED = 2, AGAIN = 3 };
 
+/* A Java or JavaScript peer warms up for 2 s, in a trial for 1. */
+#define SLOW_MORE 1.0
+
 /* How many waits of one that starts slowly are tried with --quick: the first it lists. */
 enum { SLOW_QUICK = 3 };
 
@@ -36,12 +39,16 @@ try(const struct comparison *comparison, struct entry *entry, struct trial *tria
 		return false;
 	progress_show(comparison->budget, "choosing: %s, %s, %s %s", cell_name(entry->cell),
 	              entry->peer->name, trial->choice.wait, trial->choice.place);
+	setenv("PEER_WARMUP", "1", 1);
 	status = peer_measure(entry->peer, entry->cell, &trial->choice, trial_seconds,
 	                      comparison->timeout, &sample, entry->error);
+	unsetenv("PEER_WARMUP");
 	entry->failed |= status == RUN_FAILED;
 	if (status != RUN_OK)
 		return false;
 	trial->wall_seconds = fmax(trial->wall_seconds, sample.wall_seconds - trial_seconds);
+	if (entry->peer->slow_start)
+		trial->wall_seconds += SLOW_MORE;
 	score = score_of(&sample, entry->cell);
 	trial->score = trial->score > 0 ? fmin(trial->score, score) : score;
 	return true;
