@@ -16,8 +16,8 @@ import java.util.List;
 
 final class Wait {
 	/* The first is the default. */
-	static final List<String> NAMES = new java.util.ArrayList<>();
-	static { for (String w : List.of("yielding", "sleeping", "busy-spin", "blocking", "lite-blocking")) for (String t : List.of("", "+try")) for (String r : List.of("", "+16k", "+64k")) NAMES.add(w + r + t); }
+	static final List<String> NAMES = List.of("yielding+64k", "yielding", "yielding+64k+try",
+		"sleeping+64k", "busy-spin", "blocking");
 
 	final String name;
 
@@ -26,7 +26,7 @@ final class Wait {
 	}
 
 	int ringSize() {
-		return name.contains("+64k") ? 65536 : name.contains("+16k") ? 16384 : 4096;
+		return name.contains("+64k") ? 65536 : 4096;
 	}
 
 	boolean asksAgain() {

@@ -196,7 +196,7 @@ const known = {
 	scenario: ['1p1c', '1p3c'],
 	size: ['8', '48', '256'],
 	batch: ['1'],
-	wait: ['none'],
+	wait: ['direct'],
 	place: ['split', 'free'],
 };
 
@@ -207,7 +207,7 @@ function wrongUsage(message) {
 
 function parse(words) {
 	const options = {
-		scenario: '1p1c', size: '48', batch: '1', wait: 'none', place: 'split', rate: 0,
+		scenario: '1p1c', size: '48', batch: '1', wait: 'direct', place: 'split', rate: 0,
 		seconds: 0.25, warmup: 2, list: false,
 	};
 
