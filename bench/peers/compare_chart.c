@@ -6,6 +6,7 @@
  * light where the reader's pages are dark.
  */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -88,7 +89,7 @@ height(const struct panel *panel)
 	return panel->count ? HEAD + ROW * (int)panel->count + FOOT : 0;
 }
 
-/* From half of the least, 1 at most, to room for the longest bar's label. */
+/* Room for the label of the longest bar, three tenths of the axis. */
 static void
 write_range(FILE *out, const struct panel *panel)
 {
@@ -100,8 +101,8 @@ write_range(FILE *out, const struct panel *panel)
 		low = ratio->quartiles[0] < low ? ratio->quartiles[0] : low;
 		high = ratio->quartiles[1] > high ? ratio->quartiles[1] : high;
 	}
-	fprintf(out, "set xrange [%g:%g]\n", low < 0.8 ? low / 1.5 : 0.8, high * high / low > 100 ?
-	        high * 4 : high * 1.6);
+	low = low < 0.8 ? low / 1.2 : 0.8;
+	fprintf(out, "set xrange [%g:%g]\n", low, high * pow(high / low, 0.3));
 }
 
 static void

@@ -150,7 +150,7 @@ print_details(const struct field *field)
 {
 	bool open = field->cell->class == CLASS_OPEN;
 
-	printf("\n%s: %s\n\n  %-*s%-25s%-24s%-26s%-24s%s%s\n", class_names[field->cell->class],
+	printf("\n%s: %s\n\n  %-*s%-25s%-26s%-32s%-24s%s%s\n", class_names[field->cell->class],
 	       cell_name(field->cell), NAME_WIDTH, "", "wait, place",
 	       open ? "p50, ns" : "ns an event", open ? "p99, ns" : "weir's events/s by it",
 	       open ? "its p50 by weir's" : "good, dropped", open ? "its p99 by weir's      " : "",
@@ -167,13 +167,13 @@ print_details(const struct field *field)
 		if (i)
 			snprintf(rounds, sizeof rounds, "%zu, %zu", entry->kept,
 			         entry->count - entry->kept);
-		printf("%-24s", figure_spread(open ? &entry->p50 : &entry->ns));
+		printf("%-26s", figure_spread(open ? &entry->p50 : &entry->ns));
 		if (open)
-			printf("%-26s%-24s%-23s%s\n", figure_spread(&entry->p99),
+			printf("%-32s%-24s%-23s%s\n", figure_spread(&entry->p99),
 			       i ? figure_spread(&entry->p50_ratio) : "",
 			       i ? figure_spread(&entry->p99_ratio) : "", rounds);
 		else
-			printf("%-26s%-24s%s\n", i ? figure_spread(&entry->ns_ratio) : "", rounds,
+			printf("%-32s%-24s%s\n", i ? figure_spread(&entry->ns_ratio) : "", rounds,
 			       i ? figure_range(entry->line_low, entry->line_high) : "");
 	}
 }
