@@ -127,12 +127,8 @@ queue_take(struct queue_end *end, const uint32_t size, const int variant, const 
 			return true;
 		});
 	return with_one(end->queue, size, [&](auto *q, auto *none) INLINE {
-		auto *copy = (decltype(none))copies;
-		const uint32_t count = (uint32_t)q->pop(copy, n);
-
-		if (count)
-			stage_take(stage, size, variant, kind, &copy->head, count);
-		return count;
+		return stage_take_copies(stage, size, variant, kind, copies,
+		                         (uint32_t)q->pop((decltype(none))copies, n), n);
 	});
 }
 

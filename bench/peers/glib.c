@@ -19,7 +19,6 @@ enum { BLOCK, TRY };
 #define QUEUE_VARIANTS(X) X(0) X(1)
 #define QUEUE_MANY(load) 1
 #define QUEUE_BATCHES 1
-#define QUEUE_HOLDS
 
 #include "queue_loops.h"
 
@@ -34,7 +33,7 @@ struct lane {
 struct queue {
 	GAsyncQueue *events;
 	unsigned char *slots;           /* those of a lane at lane << LANE_SHIFT */
-	uint32_t lanes, held;
+	uint32_t lanes;
 	struct lane lane[PEER_PRODUCERS];
 };
 
@@ -68,27 +67,11 @@ queue_close(struct queue *queue, const struct peer_load *load)
 	free(queue);
 }
 
-static void
-queue_hold(struct queue_end *end, struct queue *queue, bool puts)
-{
-	end->queue = queue;
-	if (puts)
-		end->token = (void *)(uintptr_t)__atomic_fetch_add(&queue->held, 1,
-		                                                   __ATOMIC_RELAXED);
-}
-
-static void
-queue_leave(struct queue_end *end, bool puts)
-{
-	(void)puts;
-	end->queue = NULL;
-}
-
 /* How many events the lane has room for; `position` counts those that went in. */
 WORK_INLINE uint32_t
-room(struct queue_end *end, uintptr_t lane, const uint32_t n)
+room(struct queue_end *end, const uint32_t n)
 {
-	const uint64_t told = __atomic_load_n(&end->queue->lane[lane].told, __ATOMIC_ACQUIRE);
+	const uint64_t told = __atomic_load_n(&end->queue->lane[end->lane].told, __ATOMIC_ACQUIRE);
 	const uint64_t free_slots = PEER_CAPACITY - (end->position - told);
 
 	return free_slots < n ? (uint32_t)free_slots : n;
@@ -98,9 +81,8 @@ WORK_INLINE uint32_t
 queue_put(struct queue_end *end, const uint32_t size, const int variant,
           const struct source *source, const uint32_t n)
 {
-	const uintptr_t lane = (uintptr_t)end->token;
-	unsigned char *slots = end->queue->slots + (lane << LANE_SHIFT);
-	const uint32_t count = room(end, lane, n);
+	unsigned char *slots = end->queue->slots + ((size_t)end->lane << LANE_SHIFT);
+	const uint32_t count = room(end, n);
 	struct message *slot;
 
 	(void)variant;

@@ -20,7 +20,6 @@ enum { BLOCK, NOWAIT };
 #define QUEUE_VARIANTS(X) X(0) X(1)
 #define QUEUE_MANY(load) 1
 #define QUEUE_BATCHES 1
-#define QUEUE_HOLDS
 
 #include "queue_loops.h"
 
@@ -37,7 +36,7 @@ struct ring {
 struct queue {
 	uv_loop_t loop;
 	uv_async_t async;
-	uint32_t ring_count, held;
+	uint32_t ring_count;
 	struct ring rings[PEER_PRODUCERS];
 };
 
@@ -80,28 +79,12 @@ queue_close(struct queue *queue, const struct peer_load *load)
 	free(queue);
 }
 
-static void
-queue_hold(struct queue_end *end, struct queue *queue, bool puts)
-{
-	end->queue = queue;
-	end->position = 0;
-	if (puts)
-		end->token = &queue->rings[__atomic_fetch_add(&queue->held, 1, __ATOMIC_RELAXED)];
-}
-
-static void
-queue_leave(struct queue_end *end, bool puts)
-{
-	(void)puts;
-	end->queue = NULL;
-}
-
 /* Here `position` is how far the consumer was seen to have come. */
 WORK_INLINE uint32_t
 queue_put(struct queue_end *end, const uint32_t size, const int variant,
           const struct source *source, const uint32_t n)
 {
-	struct ring *ring = end->token;
+	struct ring *ring = &end->queue->rings[end->lane];
 	const uint64_t tail = ring->tail;
 	uint32_t count;
 

@@ -23,7 +23,6 @@ static const uint32_t BULK_COUNT = 32;
 #define QUEUE_VARIANTS(X) X(0) X(1) X(2)
 #define QUEUE_MANY(load) 1
 #define QUEUE_BATCHES 1
-#define QUEUE_HOLDS
 
 #include "queue_loops.h"
 
@@ -34,7 +33,7 @@ struct queue {
 	void *of_size;
 	moodycamel::ProducerToken *puts[PEER_PRODUCERS];
 	moodycamel::ConsumerToken *takes;
-	uint32_t producers, held;
+	uint32_t producers;
 };
 
 /* Call f with the queue as what it is, and no message of its type. */
@@ -90,28 +89,11 @@ queue_close(struct queue *queue, const struct peer_load *load)
 	delete queue;
 }
 
-static void
-queue_hold(struct queue_end *end, struct queue *queue, bool puts)
-{
-	end->queue = queue;
-	if (puts)
-		end->token = queue->puts[__atomic_fetch_add(&queue->held, 1, __ATOMIC_RELAXED)];
-	else
-		end->token = queue->takes;
-}
-
-static void
-queue_leave(struct queue_end *end, bool puts)
-{
-	(void)puts;
-	end->queue = NULL;
-}
-
 WORK_INLINE uint32_t
 queue_put(struct queue_end *end, const uint32_t size, const int variant,
           const struct source *source, const uint32_t n)
 {
-	const auto &token = *(moodycamel::ProducerToken *)end->token;
+	const auto &token = *end->queue->puts[end->lane];
 	struct message_256 buffer[PEER_BATCH_MAX];
 
 	(void)variant;
@@ -149,20 +131,11 @@ WORK_INLINE uint32_t
 queue_take(struct queue_end *end, const uint32_t size, const int variant, const int kind,
            struct stage *stage, const uint32_t n)
 {
+	const uint32_t most = variant == BULK && n < BULK_COUNT ? BULK_COUNT : n;
 	struct message_256 copies[PEER_BATCH_MAX];
-	uint32_t count;
 
-	if (variant == BULK)
-		count = take(end, size, variant, copies, n > BULK_COUNT ? n : BULK_COUNT);
-	else
-		count = take(end, size, variant, copies, n);
-	if (!count)
-		return 0;
-	if (__builtin_constant_p(n) && n == 1 && variant != BULK)
-		stage_take(stage, size, variant, kind, &copies[0].head, 1);
-	else
-		stage_take(stage, size, variant, kind, &copies[0].head, count);
-	return count;
+	return stage_take_copies(stage, size, variant, kind, copies,
+	                         take(end, size, variant, copies, most), most);
 }
 
 WORK_INLINE uint32_t

@@ -118,14 +118,9 @@ queue_take(struct queue_end *end, const uint32_t size, const int variant, const 
            struct stage *stage, const uint32_t n)
 {
 	struct message_256 copies[PEER_BATCH_MAX];
-	uint32_t count;
 
-	count = take(end->queue, size, copies, n);
-	if (__builtin_constant_p(n) && n == 1)
-		stage_take(stage, size, variant, kind, &copies[0].head, 1);
-	else
-		stage_take(stage, size, variant, kind, &copies[0].head, count);
-	return count;
+	return stage_take_copies(stage, size, variant, kind, copies,
+	                         take(end->queue, size, copies, n), n);
 }
 
 WORK_INLINE uint32_t

@@ -24,13 +24,12 @@ enum { COPY, MESSAGE, TRY = 2 };
 #define QUEUE_VARIANTS(X) X(0) X(1) X(2) X(3)
 #define QUEUE_MANY(load) 1
 #define QUEUE_BATCHES 0
-#define QUEUE_HOLDS
 
 #include "queue_loops.h"
 
 struct queue {
 	nng_socket takes, puts[PEER_PRODUCERS];
-	uint32_t producers, held;
+	uint32_t producers;
 };
 
 static bool
@@ -80,28 +79,12 @@ queue_close(struct queue *queue, const struct peer_load *load)
 	free(queue);
 }
 
-static void
-queue_hold(struct queue_end *end, struct queue *queue, bool puts)
-{
-	end->queue = queue;
-	end->token = &queue->takes;
-	if (puts)
-		end->token = &queue->puts[__atomic_fetch_add(&queue->held, 1, __ATOMIC_RELAXED)];
-}
-
-static void
-queue_leave(struct queue_end *end, bool puts)
-{
-	(void)puts;
-	end->queue = NULL;
-}
-
 /* A refusal that is not "try again" would be tried for ever: the load's patience ends it. */
 WORK_INLINE uint32_t
 queue_put(struct queue_end *end, const uint32_t size, const int variant,
           const struct source *source, const uint32_t n)
 {
-	const nng_socket socket = *(nng_socket *)end->token;
+	const nng_socket socket = end->queue->puts[end->lane];
 	struct message_256 buffer;
 	const void *from;
 	nng_msg *message;
@@ -124,7 +107,7 @@ WORK_INLINE uint32_t
 queue_take(struct queue_end *end, const uint32_t size, const int variant, const int kind,
            struct stage *stage, const uint32_t n)
 {
-	const nng_socket socket = *(nng_socket *)end->token;
+	const nng_socket socket = end->queue->takes;
 	const int flags = variant >= TRY ? NNG_FLAG_NONBLOCK : 0;
 	struct message_256 copy;
 	size_t room = sizeof copy;
@@ -152,7 +135,7 @@ queue_drop(struct queue_end *end, const uint32_t size, const int variant, const 
 
 	(void)size;
 	(void)n;
-	return !nng_recv(*(nng_socket *)end->token, &copy, &room,
+	return !nng_recv(end->queue->takes, &copy, &room,
 	                 variant >= TRY ? NNG_FLAG_NONBLOCK : 0);
 }
 

@@ -8,7 +8,6 @@
  *   QUEUE_VARIANT(load) optional: which of them, if not the wait's own number
  *   QUEUE_MANY(load)    whether three producers share one queue; else they have one each
  *   QUEUE_BATCHES       1: it has calls for several events
- *   QUEUE_HOLDS         if a thread must do something before it uses a queue
  *
  * and after it queue_open(), queue_close(), and, all inline, size, variant and kind being constants
  * there:
@@ -60,8 +59,8 @@ struct queue;
 /* One thread's hold on a queue. */
 struct queue_end {
 	struct queue *queue;
-	void *token;            /* the peer's */
-	uint64_t position;      /* the peer's */
+	uint32_t lane;          /* a producer's number among those of the queue */
+	uint64_t position;      /* the peer's, from 0 */
 };
 
 /* Where events to be put come from: made here, from a number on, or passed on. */
@@ -87,24 +86,6 @@ struct queue_run {
 
 static struct queue *queue_open(const struct peer_load *load);
 static void queue_close(struct queue *queue, const struct peer_load *load);
-#ifdef QUEUE_HOLDS
-static void queue_hold(struct queue_end *end, struct queue *queue, bool puts);
-static void queue_leave(struct queue_end *end, bool puts);
-#else
-static void
-queue_hold(struct queue_end *end, struct queue *queue, bool puts)
-{
-	(void)puts;
-	end->queue = queue;
-}
-
-static void
-queue_leave(struct queue_end *end, bool puts)
-{
-	(void)puts;
-	end->queue = NULL;
-}
-#endif
 
 WORK_INLINE uint32_t queue_put(struct queue_end *end, const uint32_t size, const int variant,
                                const struct source *source, const uint32_t n);
@@ -203,6 +184,20 @@ stage_take(struct stage *stage, const uint32_t size, const int variant, const in
 		else
 			put_all(&stage->out, size, variant, source, n, stage->shares);
 	}
+}
+
+/* What a call for up to n has copied out, if anything; how many. */
+WORK_INLINE uint32_t
+stage_take_copies(struct stage *stage, const uint32_t size, const int variant, const int kind,
+                  const void *copies, const uint32_t count, const uint32_t n)
+{
+	if (!count)
+		return 0;
+	if (__builtin_constant_p(n) && n == 1)
+		stage_take(stage, size, variant, kind, (const struct message *)copies, 1);
+	else
+		stage_take(stage, size, variant, kind, (const struct message *)copies, count);
+	return count;
 }
 
 /* -- the loops -------------------------------------------------------------- */
@@ -350,8 +345,10 @@ queue_produce(struct member *me)
 	memset(&to, 0, sizeof to);
 	to.out_count = load->scenario == PEER_1P3C ? 3 : load->scenario == PEER_DIAMOND ? 2 : 1;
 	to.shares = load->producers_share;
-	for (uint32_t o = 0; o < to.out_count; o++)
-		queue_hold(&to.out[o], run->queues[first + o], true);
+	for (uint32_t o = 0; o < to.out_count; o++) {
+		to.out[o].queue = run->queues[first + o];
+		to.out[o].lane = QUEUE_MANY(load) ? me->index : 0;
+	}
 	switch (QUEUE_VARIANT(load)) {
 #define QUEUE_CASE(v) \
 	case v: \
@@ -361,8 +358,6 @@ queue_produce(struct member *me)
 	QUEUE_VARIANTS(QUEUE_CASE)
 #undef QUEUE_CASE
 	}
-	for (uint32_t o = 0; o < to.out_count; o++)
-		queue_leave(&to.out[o], true);
 }
 
 /* The kind of the index-th consumer; its queues: in, the other one that it joins, out. */
@@ -398,11 +393,11 @@ queue_consume(struct member *me)
 	stage.pauses = load->wait->pauses;
 	stage.routes = &run->routes[me->index];
 	for (uint32_t i = 0; i < stage.in_count; i++)
-		queue_hold(&stage.in[i], run->queues[queues[0] + i], false);
+		stage.in[i].queue = run->queues[queues[0] + i];
 	if (kind == STAGE_JOINS)
-		queue_hold(&stage.join, run->queues[queues[1]], false);
+		stage.join.queue = run->queues[queues[1]];
 	if (kind == STAGE_PASSES)
-		queue_hold(&stage.out, run->queues[queues[2]], true);
+		stage.out.queue = run->queues[queues[2]];
 	switch (QUEUE_VARIANT(load)) {
 #define QUEUE_CASE(v) \
 	case v: \
@@ -412,12 +407,6 @@ queue_consume(struct member *me)
 	QUEUE_VARIANTS(QUEUE_CASE)
 #undef QUEUE_CASE
 	}
-	for (uint32_t i = 0; i < stage.in_count; i++)
-		queue_leave(&stage.in[i], false);
-	if (kind == STAGE_JOINS)
-		queue_leave(&stage.join, false);
-	if (kind == STAGE_PASSES)
-		queue_leave(&stage.out, true);
 }
 
 /* -- the face --------------------------------------------------------------- */

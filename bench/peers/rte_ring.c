@@ -133,23 +133,15 @@ queue_take(struct queue_end *end, const uint32_t size, const int variant, const 
 {
 	const unsigned stride = (unsigned)work_stride(size);
 	struct message_256 copies[PEER_BATCH_MAX];
-	uint32_t count;
 
 	if (variant == BURST)
 		return take_in_place(ring_of(end), size, variant, kind, stage,
 		                     n > BURST_COUNT ? n : BURST_COUNT);
 	if (variant == PLACE)
 		return take_in_place(ring_of(end), size, variant, kind, stage, n);
-	if (__builtin_constant_p(n) && n == 1) {
-		if (rte_ring_sc_dequeue_elem(ring_of(end), copies, stride))
-			return 0;
-		stage_take(stage, size, variant, kind, &copies[0].head, 1);
-		return 1;
-	}
-	count = rte_ring_sc_dequeue_burst_elem(ring_of(end), copies, stride, n, NULL);
-	if (count)
-		stage_take(stage, size, variant, kind, &copies[0].head, count);
-	return count;
+	return stage_take_copies(stage, size, variant, kind, copies,
+	                         rte_ring_sc_dequeue_burst_elem(ring_of(end), copies, stride, n,
+	                                                        NULL), n);
 }
 
 WORK_INLINE uint32_t

@@ -22,14 +22,13 @@ enum { COPY, MESSAGE, TRY = 2 };
 #define QUEUE_VARIANTS(X) X(0) X(1) X(2) X(3)
 #define QUEUE_MANY(load) 1
 #define QUEUE_BATCHES 1
-#define QUEUE_HOLDS
 
 #include "queue_loops.h"
 
 struct queue {
 	void *context;
 	void *takes, *puts[PEER_PRODUCERS];
-	uint32_t producers, held;
+	uint32_t producers;
 };
 
 static void *
@@ -80,27 +79,12 @@ queue_close(struct queue *queue, const struct peer_load *load)
 	free(queue);
 }
 
-static void
-queue_hold(struct queue_end *end, struct queue *queue, bool puts)
-{
-	end->queue = queue;
-	end->token = queue->takes;
-	if (puts)
-		end->token = queue->puts[__atomic_fetch_add(&queue->held, 1, __ATOMIC_RELAXED)];
-}
-
-static void
-queue_leave(struct queue_end *end, bool puts)
-{
-	(void)puts;
-	end->queue = NULL;
-}
-
 /* A refusal that is not "try again" would be tried for ever: the load's patience ends it. */
 WORK_INLINE uint32_t
 queue_put(struct queue_end *end, const uint32_t size, const int variant,
           const struct source *source, const uint32_t n)
 {
+	void *socket = end->queue->puts[end->lane];
 	struct message_256 buffer;
 
 	for (uint32_t k = 0; k < n; k++) {
@@ -112,14 +96,14 @@ queue_put(struct queue_end *end, const uint32_t size, const int variant,
 		if (one.passed)
 			one.passed = work_at(one.passed, size, k);
 		if (variant % TRY == COPY) {
-			if (zmq_send(end->token, source_read(&one, size, &buffer, 1),
+			if (zmq_send(socket, source_read(&one, size, &buffer, 1),
 			             work_stride(size), flags) < 0)
 				return k;
 			continue;
 		}
 		zmq_msg_init_size(&message, work_stride(size));
 		source_write(&one, size, zmq_msg_data(&message), 0);
-		if (zmq_msg_send(&message, end->token, flags) < 0) {
+		if (zmq_msg_send(&message, socket, flags) < 0) {
 			zmq_msg_close(&message);
 			return k;
 		}
@@ -138,10 +122,10 @@ take_parts(struct queue_end *end, const uint32_t size, const int variant, void *
 		const int flags = count || variant >= TRY ? ZMQ_DONTWAIT : 0;
 		size_t room = sizeof more;
 
-		if (zmq_recv(end->token, work_at(copies, size, count), work_stride(size), flags) < 0)
+		if (zmq_recv(end->queue->takes, work_at(copies, size, count), work_stride(size), flags) < 0)
 			return count;
 		count++;
-		zmq_getsockopt(end->token, ZMQ_RCVMORE, &more, &room);
+		zmq_getsockopt(end->queue->takes, ZMQ_RCVMORE, &more, &room);
 	}
 	return count;
 }
@@ -153,22 +137,18 @@ queue_take(struct queue_end *end, const uint32_t size, const int variant, const 
 	const int flags = variant >= TRY ? ZMQ_DONTWAIT : 0;
 	struct message_256 copies[PEER_BATCH_MAX];
 	zmq_msg_t message;
-	uint32_t count;
 
-	if (!(__builtin_constant_p(n) && n == 1)) {
-		count = take_parts(end, size, variant, copies);
-		if (count)
-			stage_take(stage, size, variant, kind, &copies[0].head, count);
-		return count;
-	}
+	if (!(__builtin_constant_p(n) && n == 1))
+		return stage_take_copies(stage, size, variant, kind, copies,
+		                         take_parts(end, size, variant, copies), n);
 	if (variant % TRY == COPY) {
-		if (zmq_recv(end->token, copies, work_stride(size), flags) < 0)
+		if (zmq_recv(end->queue->takes, copies, work_stride(size), flags) < 0)
 			return 0;
 		stage_take(stage, size, variant, kind, &copies[0].head, 1);
 		return 1;
 	}
 	zmq_msg_init(&message);
-	if (zmq_msg_recv(&message, end->token, flags) < 0)
+	if (zmq_msg_recv(&message, end->queue->takes, flags) < 0)
 		return 0;
 	stage_take(stage, size, variant, kind, zmq_msg_data(&message), 1);
 	zmq_msg_close(&message);
