@@ -2,8 +2,8 @@
 /*
  * Event.java - what lies in the ring: a topic and a payload of 8, 48 or 256 bytes.
  *
- * Fair: events are made before anything is timed and used again, as the Disruptor wants it, and the
- * payload is fields of the event itself, not an array or a buffer behind a reference. A process
+ * Fair: events are made before anything is timed and used again, as the Disruptor wants it. A
+ * payload is fields of the event itself, or an array where that was measured to be faster. A process
  * loads only the class of its size, so the virtual calls below are direct ones and are inlined.
  */
 import com.lmax.disruptor.EventFactory;
@@ -62,30 +62,36 @@ final class Event48 extends Event {
 	}
 }
 
+/* An array: 32 fields took a fifth longer, since the compiler turns only loops into vectors. */
 final class Event256 extends Event {
-	private long w0, w1, w2, w3, w4, w5, w6, w7, w8, w9, w10, w11, w12, w13, w14, w15;
-	private long w16, w17, w18, w19, w20, w21, w22, w23, w24, w25, w26, w27, w28, w29, w30, w31;
+	private final long[] words = new long[32];
 
 	@Override
 	void write(long first, long number) {
-		w0 = first;
-		w1 = w2 = w3 = w4 = w5 = w6 = w7 = number;
-		w8 = w9 = w10 = w11 = w12 = w13 = w14 = w15 = number;
-		w16 = w17 = w18 = w19 = w20 = w21 = w22 = w23 = number;
-		w24 = w25 = w26 = w27 = w28 = w29 = w30 = w31 = number;
+		long[] w = words;
+
+		for (int i = 0; i < w.length; i++)
+			w[i] = number;
+		w[0] = first;
 	}
 
 	@Override
 	long first() {
-		return w0;
+		return words[0];
 	}
 
 	/* Four sums side by side: the compiler keeps the order of a long chain. */
 	@Override
 	long sum() {
-		return (w0 + w1 + w2 + w3 + w4 + w5 + w6 + w7) +
-		       (w8 + w9 + w10 + w11 + w12 + w13 + w14 + w15) +
-		       (w16 + w17 + w18 + w19 + w20 + w21 + w22 + w23) +
-		       (w24 + w25 + w26 + w27 + w28 + w29 + w30 + w31);
+		long[] w = words;
+		long a = 0, b = 0, c = 0, d = 0;
+
+		for (int i = 0; i < w.length; i += 4) {
+			a += w[i];
+			b += w[i + 1];
+			c += w[i + 2];
+			d += w[i + 3];
+		}
+		return a + b + c + d;
 	}
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Handler.java - what is called for an event: it sums the payload, counts, looks at the order and
- * stamps the end. Each consumer has one; a process loads one of the classes at the end.
+ * stamps the end. Each consumer has one; a process uses one of the classes at the end.
  */
 import java.util.concurrent.CountDownLatch;
 

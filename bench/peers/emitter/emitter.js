@@ -84,9 +84,15 @@ class Consumer {
 
 /* -- a load ----------------------------------------------------------------- */
 
+/* Faster than payload.fill(), by half where there is one word. */
+function fill(payload, number) {
+	for (let w = 0; w < payload.length; w++)
+		payload[w] = number;
+}
+
 function emitClosed(emitter, payload, first, end) {
 	for (let i = first; i < end; i++) {
-		payload.fill(i);
+		fill(payload, i);
 		emitter.emit(names[i % TOPICS], payload);
 	}
 	return 0;
@@ -103,7 +109,7 @@ function emitAtRate(emitter, payload, first, end, begin, interval) {
 		else
 			while (nanoseconds() - begin < due)
 				;
-		payload.fill(i);
+		fill(payload, i);
 		payload[0] = due;
 		emitter.emit(names[i % TOPICS], payload);
 	}
