@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: MIT
 # fake_peer.sh - a peer that measures nothing and answers what its test wants.
 #
-# Called as DIRECTORY/peer-NAME; DIRECTORY/NAME.conf sets kind, waits, scenarios, batches and answer(),
-# which prints the time for an event, knowing $scenario, $size, $batch, $wait, $place, $rate and
-# $turn: 0 in a trial, else which of the timed runs this is. In open loop it prints p50 and p99.
-# Who defines before() can do something else.
+# Called as DIRECTORY/peer-NAME; DIRECTORY/NAME.conf sets kind, waits, scenarios, batches and
+# answer(), which prints the time for an event, knowing $scenario, $size, $batch, $wait, $place,
+# $rate and $turn: 0 in a trial, else which of the timed runs this is. In open loop it prints p50
+# and p99. Who defines before() can do something else.
 dir=${0%/*} name=${0##*/peer-}
 kind=bare waits='"one"' scenarios='"1p1c"' sizes=48 batches=1
 scenario=1p1c size=48 batch=1 wait=one place=split rate=0 seconds=0 turn=0

@@ -89,7 +89,8 @@ check "each round is told" is $first/rounds/1/peer/ns_per_event 40
 check "with the weirs around it" is $first/rounds/1/weir/1/ns_per_event 15
 check "exit status is 0 if no bar is missed" exits 0
 check "the bar of the best bare queue" bar_is 'best bare queue, 1p1c' verdict met
-check "what there is no peer for is not measured" bar_is 'LMAX Disruptor, 1p1c' verdict 'not measured'
+check "what there is no peer for is not measured" \
+	bar_is 'LMAX Disruptor, 1p1c' verdict 'not measured'
 
 begin
 peer weir 'kind=weir' 'echo $((turn * 10 + 10))'
@@ -169,7 +170,8 @@ bar glib kind=waking "$(of 100 '100 400')" 'all that route or wake, p50' MISSED 
 bar glib kind=waking "$(of 100 '101 300')" 'all that route or wake, p99' MISSED 1
 bar boost kind=bare "$(of 15 '86 1')" 'bare queues, p50' met 0
 bar boost kind=bare "$(of 15 '84 1')" 'bare queues, p50' MISSED 1
-bar boost kind=bare 'if [ $batch = 256 ]; then echo 9.9; elif [ $rate = 0 ]; then echo 15; else echo 99; fi' \
+bar boost kind=bare \
+	'if [ $batch = 256 ]; then echo 9.9; elif [ $rate = 0 ]; then echo 15; else echo 99; fi' \
 	'best bare queue, 1p1c, 256 a commit' MISSED 1
 check "bar: the other batch is judged on its own" \
 	bar_is 'best bare queue, 1p1c, 16 a commit' verdict met
@@ -182,7 +184,8 @@ peer ck-ring '' 'echo 30'
 peer boost '' 'echo 14'
 peer moodycamel '' 'echo 20'
 show --scenario 1p1c
-check "the best of them is the bar" shows 'best bare queue, 1p1c .*1\.40 \[1\.40, 1\.40\] .*MISSED  \(boost\)'
+check "the best of them is the bar" \
+	shows 'best bare queue, 1p1c .*1\.40 \[1\.40, 1\.40\] .*MISSED  \(boost\)'
 check "and those that are not there are named" shows 'without rte-ring, readerwriter'
 check "the count of missed bars" shows '^[12] missed, 0 failed$'
 check "a table of the class" shows '^  boost +14\.0  1\.40x'
@@ -193,7 +196,8 @@ begin
 peer weir 'kind=weir'
 peer ck-ring '' 'echo 30'
 show --scenario 1p1c
-check "a missing peer is named with its package" shows '^nng: not measured: not built: it needs libnng-dev$'
+check "a missing peer is named with its package" \
+	shows '^nng: not measured: not built: it needs libnng-dev$'
 check "a missing peer: exit status is 0" exits 0
 rm "$dir/programs/peer-weir"
 show
@@ -228,23 +232,30 @@ wrong 'a failed check' 'echo "{\"ok\":false,\"error\":\"3 events were lost\"}"; 
 wrong 'a message' 'echo oh no >&2; exit 2' 'exit status 2: oh no'
 wrong 'a signal' 'kill -SEGV $$' 'ended by signal 11'
 timeout=3
-wrong 'one that hangs' "sleep 1000 & echo \$! >'$dir/sleeper'; wait" 'no answer within 3 s: killed'
+wrong 'one that hangs' "sleep 1000 & echo \$! >'$dir/sleeper'; wait" \
+	'no answer within 3 s: killed'
 unset timeout
-gone() { ! kill -0 "$(cat "$dir/sleeper")" 2>"$dir/err" || grep -q '^State:.Z' "/proc/$(cat "$dir/sleeper")/status"; }
+gone()
+{
+	read -r sleeper <"$dir/sleeper"
+	! kill -0 "$sleeper" 2>"$dir/err" || grep -q '^State:.Z' "/proc/$sleeper/status"
+}
 check "one that hangs: killed with what it had started" gone
 
 begin
 peer weir "kind=weir $alone"
 peer disruptor "kind=routed $alone; before() { [ \$turn -lt 2 ] || exit 1; }" 'echo 30'
 show
-check "one that fails later: no verdict on it" shows 'LMAX Disruptor, 1p3c .* - +not measured'
+check "one that fails later: no verdict on it" \
+	shows 'LMAX Disruptor, 1p3c .* - +not measured'
 check "one that fails later: exit status is 1" exits 1
 
 begin
 peer weir "kind=weir $alone"
 peer ck-ring "$alone; "'before() { echo only one processor >&2; exit 69; }'
 show
-check "one that cannot be measured here: told" shows '^ck-ring, .*: not measured: cannot be measured here: only one'
+check "one that cannot be measured here: told" \
+	shows '^ck-ring, .*: not measured: cannot be measured here: only one'
 check "one that cannot be measured here: exit status is 0" exits 0
 
 begin
@@ -297,17 +308,21 @@ for page in docs/benchmarks.md README.md; do
 done
 PATH="$dir/bin:$PATH" show --update-docs --root "$dir/root"
 check "--update-docs: exit status" exits 0
-check "--update-docs: the chart, fit for dark pages" grep -q prefers-color-scheme "$dir/root/docs/peers.svg"
+check "--update-docs: the chart, fit for dark pages" \
+	grep -q prefers-color-scheme "$dir/root/docs/peers.svg"
 check "--update-docs: with the ratios" grep -q '"ck-ring" 3 3 3 "3.00 x" 0x4493d8' "$dir/bin/script"
-check "--update-docs: the table" grep -qF '| boost | 40.0; 4.00 [4.00, 4.00] x |' "$dir/root/docs/benchmarks.md"
-check "--update-docs: the bars" grep -qF '| best bare queue, 1p1c | at least 1.5 x its events/s | 3.00 [3.00, 3.00] (ck-ring) | met |' "$dir/root/README.md"
+check "--update-docs: the table" \
+	grep -qF '| boost | 40.0; 4.00 [4.00, 4.00] x |' "$dir/root/docs/benchmarks.md"
+check "--update-docs: the bars" \
+	grep -qF '| at least 1.5 x its events/s | 3.00 [3.00, 3.00] (ck-ring) | met |' "$dir/root/README.md"
 around() { [ "$(sed -n '1p;2p' "$1")" = "above
 <!-- peers -->" ] && [ "$(tail -n 2 "$1")" = "<!-- /peers -->
 below" ] && ! grep -q old "$1"; }
 check "--update-docs: what stands around stays" around "$dir/root/docs/benchmarks.md"
 cp "$dir/root/docs/benchmarks.md" "$dir/before"
 PATH="$dir/bin:$PATH" show --update-docs --root "$dir/root"
-check "--update-docs: a second time changes nothing" cmp -s "$dir/before" "$dir/root/docs/benchmarks.md"
+check "--update-docs: a second time changes nothing" \
+	cmp -s "$dir/before" "$dir/root/docs/benchmarks.md"
 echo >"$dir/root/README.md"
 PATH="$dir/bin:$PATH" show --update-docs --root "$dir/root"
 check "--update-docs: without the lines: exit status is 1" exits 1
