@@ -92,7 +92,6 @@ public final class PeerDisruptor {
 			load.run();
 			each = load.seconds / load.events;
 			passed = (System.nanoTime() - begin) / 1e9;
-			if (System.getProperty("trace") != null) System.err.printf("%.2f %d %.2f%n", passed, load.events, each * 1e9);
 			if (passed > AT_MOST * options.warmup || passed > options.warmup &&
 			    load.seconds > wanted / 2 && Math.abs(each / before - 1) < AGREE)
 				return (long)(options.seconds / each);
