@@ -102,7 +102,8 @@ write_range(FILE *out, const struct panel *panel)
 		high = ratio->quartiles[1] > high ? ratio->quartiles[1] : high;
 	}
 	low = low < 0.8 ? low / 1.2 : 0.8;
-	fprintf(out, "set xrange [%g:%g]\n", low, high * pow(high / low, 0.3));
+	fprintf(out, "set xrange [%g:%g]\nset xtics %d\n", low, high * pow(high / low, 0.3),
+	        high / low > 1e4 ? 100 : 10);
 }
 
 static void
