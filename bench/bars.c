@@ -19,18 +19,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "machine.h"
+#include "rounds.h"
 #include "stats.h"
 #include "yardstick.h"
 
 enum { ROUNDS = 15, ROUNDS_QUICK = 5, TRIES_PER_ROUND = 8, NOTE_SIZE = 160 };
-
-#define LINE_MOVED 1.15
-#define OTHERS_MOST 0.05        /* processors; above it a row is marked, not dropped */
 
 static const struct bar *const lists[] = {
 	bars_speed, bars_latency, bars_code, bars_topics, bars_routes, bars_quiet, bars_pools, bars_faults,
@@ -67,10 +64,9 @@ tell(struct bar_run *run, const struct message *message)
 static bool
 steady(const struct bar_round *round)
 {
-	double low = fmin(round->line_before, round->line_after);
-	double high = fmax(round->line_before, round->line_after);
+	const double lines[] = { round->line_before, round->line_after };
 
-	return high <= low * LINE_MOVED;
+	return rounds_steady(lines, 2);
 }
 
 bool
@@ -147,18 +143,6 @@ bar_in_child(double (*fn)(const void *argument), const void *argument)
 	return value;
 }
 
-/* -- who else was busy ------------------------------------------------------ */
-
-static double
-children_seconds(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_CHILDREN, &usage);
-	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-}
-
 /* -- collecting ------------------------------------------------------------- */
 
 struct result {
@@ -221,8 +205,7 @@ met(const struct result *result)
 static void
 measure(const struct bar *bar, struct result *result)
 {
-	double used = machine_used().busy - children_seconds();
-	uint64_t begun = machine_ns();
+	struct rounds_others others = rounds_others_begin();
 	int ends[2], status;
 	pid_t child;
 
@@ -246,8 +229,7 @@ measure(const struct bar *bar, struct result *result)
 		collect(result, ends[0]);
 	close(ends[0]);
 	result->failed = child < 0 || waitpid(child, &status, 0) != child || status;
-	used = machine_used().busy - children_seconds() - used;
-	result->others = fmax(0, used * 1e9 / (double)(machine_ns() - begun));
+	result->others = rounds_others_end(&others);
 	summarize(result);
 }
 
@@ -273,7 +255,7 @@ print_row(const struct result *result)
 	       result->quartiles[1], result->kept, result->dropped, lines,
 	       met(result) ? "met" : "MISSED");
 	printf("  (%s%s%s", bar->unit, *result->note ? "; " : "", result->note);
-	if (result->others > OTHERS_MOST)
+	if (result->others > ROUNDS_OTHERS_MOST)
 		printf("; DISTURBED: other processes used %.2f processors", result->others);
 	printf(")\n");
 }

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libuv.c - libuv's uv_async_send, which wakes a consumer's event loop (libuv1-dev).
+ *
+ * libuv has a wake-up and no queue. The events go through rings, one for each producer, without a
+ * lock: the least that a program could put beside it. A producer calls uv_async_send after each commit;
+ * the consumer handles what is there, and runs its loop when there is nothing: uv_run with
+ * UV_RUN_ONCE, which sleeps ("block"), or UV_RUN_NOWAIT, which does not ("nowait").
+ *
+ * To be fair: rings have the others' capacity, events lie in them by value and are handled in place;
+ * each side keeps its own copy of the other's position, room is given back every 64 events. A
+ * batch costs one uv_async_send.
+ */
+#include <uv.h>
+
+#include "peer.h"
+
+enum { BLOCK, NOWAIT };
+
+#define QUEUE_VARIANTS(X) X(0) X(1)
+#define QUEUE_MANY(load) 1
+#define QUEUE_BATCHES 1
+
+#include "queue_loops.h"
+
+enum { TELL_EVERY = 64 };
+
+/* Of one producer. */
+struct ring {
+	__attribute__((aligned(MACHINE_LINE))) uint64_t tail;   /* the producer's */
+	__attribute__((aligned(MACHINE_LINE))) uint64_t head;   /* the consumer's */
+	__attribute__((aligned(MACHINE_LINE))) uint64_t read;   /* the consumer's own: handled */
+	unsigned char *slots;
+};
+
+struct queue {
+	uv_loop_t loop;
+	uv_async_t async;
+	uint32_t ring_count;
+	struct ring rings[PEER_PRODUCERS];
+};
+
+static void
+awake(uv_async_t *async)
+{
+	(void)async;
+}
+
+static struct queue *
+queue_open(const struct peer_load *load)
+{
+	const size_t bytes = (PEER_CAPACITY * work_stride(load->size) + 4095) & ~(size_t)4095;
+	struct queue *queue = aligned_alloc(MACHINE_LINE, sizeof *queue);
+
+	if (!queue)
+		return NULL;
+	memset(queue, 0, sizeof *queue);
+	queue->ring_count = load->producer_count;
+	for (uint32_t i = 0; i < queue->ring_count; i++) {
+		queue->rings[i].slots = aligned_alloc(4096, bytes);
+		if (!queue->rings[i].slots)
+			return NULL;
+		memset(queue->rings[i].slots, 0, bytes);
+	}
+	if (uv_loop_init(&queue->loop) || uv_async_init(&queue->loop, &queue->async, awake))
+		return NULL;
+	return queue;
+}
+
+static void
+queue_close(struct queue *queue, const struct peer_load *load)
+{
+	(void)load;
+	uv_close((uv_handle_t *)&queue->async, NULL);
+	uv_run(&queue->loop, UV_RUN_DEFAULT);
+	uv_loop_close(&queue->loop);
+	for (uint32_t i = 0; i < queue->ring_count; i++)
+		free(queue->rings[i].slots);
+	free(queue);
+}
+
+/* Here `position` is how far the consumer was seen to have come. */
+WORK_INLINE uint32_t
+queue_put(struct queue_end *end, const uint32_t size, const int variant,
+          const struct source *source, const uint32_t n)
+{
+	struct ring *ring = &end->queue->rings[end->lane];
+	const uint64_t tail = ring->tail;
+	uint32_t count;
+
+	(void)variant;
+	if (tail - end->position + n > PEER_CAPACITY)
+		end->position = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
+	count = (uint32_t)(PEER_CAPACITY - (tail - end->position));
+	if (count > n)
+		count = n;
+	if (!count)
+		return 0;
+	for (uint32_t k = 0; k < count; k++)
+		source_write(source, size, work_at(ring->slots, size, (tail + k) % PEER_CAPACITY), k);
+	__atomic_store_n(&ring->tail, tail + count, __ATOMIC_RELEASE);
+	uv_async_send(&end->queue->async);
+	return count;
+}
+
+/* The slots may be used again, every so often. */
+WORK_INLINE void
+give_back(struct ring *ring, uint64_t read)
+{
+	ring->read = read;
+	if (read - ring->head >= TELL_EVERY)
+		__atomic_store_n(&ring->head, read, __ATOMIC_RELEASE);
+}
+
+/* How many there are in a row, up to n, in the ring whose turn it is. */
+WORK_INLINE uint32_t
+look(struct queue_end *end, const uint32_t n, struct ring **ret_ring)
+{
+	struct queue *queue = end->queue;
+
+	for (uint32_t i = 0; i < queue->ring_count; i++) {
+		struct ring *ring = &queue->rings[end->position];
+		const uint64_t tail = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
+		const uint32_t row = PEER_CAPACITY - (uint32_t)(ring->read % PEER_CAPACITY);
+		uint64_t count = tail - ring->read;
+
+		*ret_ring = ring;
+		if (count > row)
+			count = row;
+		if (count)
+			return count < n ? (uint32_t)count : n;
+		end->position = end->position + 1 == queue->ring_count ? 0 : end->position + 1;
+	}
+	return 0;
+}
+
+/* All that is there in a ring, n at a time; nothing: wait for the loop. */
+WORK_INLINE uint32_t
+queue_take(struct queue_end *end, const uint32_t size, const int variant, const int kind,
+           struct stage *stage, const uint32_t n)
+{
+	struct ring *ring;
+	const uint32_t count = look(end, n, &ring);
+
+	if (!count) {
+		uv_run(&end->queue->loop, variant == BLOCK ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+		return 0;
+	}
+	stage_take(stage, size, variant, kind,
+	           work_at(ring->slots, size, ring->read % PEER_CAPACITY),
+	           __builtin_constant_p(n) && n == 1 ? 1 : count);
+	give_back(ring, ring->read + count);
+	return count;
+}
+
+WORK_INLINE uint32_t
+queue_drop(struct queue_end *end, const uint32_t size, const int variant, const uint32_t n)
+{
+	struct ring *ring;
+	const uint32_t count = look(end, n, &ring);
+
+	(void)size;
+	if (!count)
+		uv_run(&end->queue->loop, variant == BLOCK ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+	else
+		give_back(ring, ring->read + count);
+	return count;
+}
+
+const struct peer peer = {
+	.name = "libuv",
+	.what = "rings and uv_async_send; uv_run when they are empty",
+	.package = "libuv1-dev",
+	.version = PEER_VERSION,
+	.kind = "waking",
+	.scenarios = PEER_ALL_SCENARIOS,
+	.batches = true,
+	.waits = { { "block", 1, BLOCK }, { "nowait", 1, NOWAIT } },
+	.open = queue_run_open,
+	.run = queue_run_run,
+	.close = queue_run_close,
+};

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * work.h - what is done for an event, the same for all: message, route, handler, the open loop.
+ *
+ * A bare queue carries messages: topic, size, payload. Its consumer looks the topic up in a table
+ * and calls the handler through a pointer, as weir does. The handler is compiled for each size; it
+ * sums all words of the payload, counts, looks at the order and stamps the end.
+ */
+#ifndef PEERS_WORK_H
+#define PEERS_WORK_H
+
+#include <stddef.h>
+
+#include "peer.h"
+
+#define WORK_INLINE static inline __attribute__((always_inline, unused))
+
+struct message {
+	uint32_t topic, size;
+};
+
+struct message_8 {
+	struct message head;
+	uint64_t words[1];
+};
+
+struct message_48 {
+	struct message head;
+	uint64_t words[6];
+};
+
+struct message_256 {
+	struct message head;
+	uint64_t words[32];
+};
+
+#define WORK_MESSAGE_MAX sizeof(struct message_256)
+
+typedef int (*work_handler_fn)(const struct message *message, void *context);
+
+struct route {
+	work_handler_fn handler;
+	void *context;
+};
+
+struct routes {
+	struct route *of[PEER_TOPICS];
+	struct route route;
+};
+
+/* Bytes from a message to the next. */
+WORK_INLINE size_t
+work_stride(uint32_t size)
+{
+	return sizeof(struct message) + size;
+}
+
+/* The n-th message after the first. */
+WORK_INLINE struct message *
+work_at(const void *first, uint32_t size, uint64_t n)
+{
+	return (struct message *)((unsigned char *)(uintptr_t)first + n * work_stride(size));
+}
+
+WORK_INLINE void
+work_fill(void *payload, uint32_t size, uint64_t number)
+{
+	uint64_t *words = (uint64_t *)payload;
+
+	for (uint32_t w = 0; w < size / 8; w++)
+		words[w] = number;
+}
+
+WORK_INLINE void
+work_make(struct message *message, uint32_t size, uint64_t number)
+{
+	message->topic = (uint32_t)(number % PEER_TOPICS);
+	message->size = size;
+	work_fill(message + 1, size, number);
+}
+
+/* -- handlers --------------------------------------------------------------- */
+
+WORK_INLINE void
+work_count(struct consumer *consumer)
+{
+	if (__builtin_expect(++consumer->count == consumer->expected, 0))
+		__atomic_store_n(&consumer->end_ns, machine_ns(), __ATOMIC_RELEASE);
+}
+
+WORK_INLINE void
+work_sum(struct consumer *consumer, const uint64_t *words, uint32_t size)
+{
+	uint64_t sum = consumer->sum;
+
+	for (uint32_t w = 0; w < size / 8; w++)
+		sum += words[w];
+	consumer->sum = sum;
+}
+
+WORK_INLINE void
+work_closed(struct consumer *consumer, const uint64_t *words, uint32_t size)
+{
+	work_sum(consumer, words, size);
+	consumer->wrong |= words[0] ^ consumer->count;
+	work_count(consumer);
+}
+
+/* The first word is when the event was to be sent. */
+WORK_INLINE void
+work_open(struct consumer *consumer, const uint64_t *words, uint32_t size)
+{
+	uint64_t late = machine_ns() - words[0];
+
+	consumer->late_ns[consumer->count] = late < UINT32_MAX ? (uint32_t)late : UINT32_MAX;
+	work_sum(consumer, words, size);
+	if (words[0] <= consumer->wrong)
+		consumer->wrong = UINT64_MAX;
+	else
+		consumer->wrong = words[0];
+	work_count(consumer);
+}
+
+#define WORK_HANDLERS(size) \
+	__attribute__((unused)) static int \
+	work_closed_##size(const struct message *message, void *context) \
+	{ work_closed((struct consumer *)context, (const uint64_t *)(message + 1), size); return 0; } \
+	__attribute__((unused)) static int \
+	work_open_##size(const struct message *message, void *context) \
+	{ work_open((struct consumer *)context, (const uint64_t *)(message + 1), size); return 0; }
+
+WORK_HANDLERS(8)
+WORK_HANDLERS(48)
+WORK_HANDLERS(256)
+
+__attribute__((unused)) static void
+work_set_routes(struct routes *routes, const struct peer_load *load, struct consumer *consumer)
+{
+	static const work_handler_fn closed[] = { work_closed_8, work_closed_48, work_closed_256 };
+	static const work_handler_fn open[] = { work_open_8, work_open_48, work_open_256 };
+	const unsigned which = load->size == 8 ? 0 : load->size == 48 ? 1 : 2;
+
+	routes->route.handler = load->rate ? open[which] : closed[which];
+	routes->route.context = consumer;
+	for (int i = 0; i < PEER_TOPICS; i++)
+		routes->of[i] = &routes->route;
+}
+
+/* The look-up and the call. */
+WORK_INLINE void
+work_route(const struct routes *routes, const struct message *message)
+{
+	const struct route *route = routes->of[message->topic];
+
+	route->handler(message, route->context);
+}
+
+/* -- the open loop's clock -------------------------------------------------- */
+
+struct pacer {
+	uint64_t begin_ns;
+	double interval_ns;
+	uint64_t sum, late;
+};
+
+WORK_INLINE struct pacer
+work_pacer(const struct peer_load *load, uint64_t begin_ns)
+{
+	struct pacer pacer = { begin_ns + 1000, 1e9 / (double)load->rate, 0, 0 };
+
+	return pacer;
+}
+
+/* Wait until the number-th event is due, and the moment at which it was. */
+WORK_INLINE uint64_t
+work_wait_until_due(struct pacer *pacer, uint64_t number)
+{
+	const uint64_t due = pacer->begin_ns + (uint64_t)((double)number * pacer->interval_ns);
+
+	pacer->sum += due;
+	if (machine_ns() > due)
+		pacer->late++;
+	else
+		while (machine_ns() < due)
+			machine_pause(1);
+	return due;
+}
+
+WORK_INLINE void
+work_end_pacer(const struct pacer *pacer, struct peer_load *load)
+{
+	load->sent_sum = pacer->sum;
+	load->sent_late = pacer->late;
+}
+
+#endif
