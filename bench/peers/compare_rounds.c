@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checked.h"
 #include "compare_choice.h"
 #include "compare_progress.h"
 #include "machine.h"
@@ -65,7 +66,7 @@ line_time(struct comparison *comparison)
 	if (comparison->line_time_count) {
 		line = comparison->line_times[turn++ % comparison->line_time_count];
 	} else {
-		line = yardstick_line_ns();
+		line = checked_ns(yardstick_line_ns());
 		machine_unpin();        /* programs inherit it */
 	}
 	comparison->line_low = fmin(comparison->line_low, line);
@@ -87,8 +88,8 @@ read_yardstick(struct comparison *comparison, struct field *field, double line)
 		return;
 	field->yardsticks = grown;
 	grown[field->yardstick_count++] =
-		yardstick_event_ns((uint32_t)cell->size, (uint32_t)cell->batch,
-	                           yardstick_events(line));
+		checked_ns(yardstick_event_ns((uint32_t)cell->size, (uint32_t)cell->batch,
+		                              yardstick_events(line)));
 	machine_unpin();
 }
 

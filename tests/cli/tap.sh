@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# tap.sh - what the tests of the tool share: run it, look at what it left, count. TAP on stdout.
+# tap.sh - what the tests of programs share: run it, look at what it left, count. TAP on stdout.
 #
 # The caller has set weir, json_get, command (the tool's) and dir.
 

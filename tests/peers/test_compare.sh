@@ -10,22 +10,7 @@ set -u
 weir_peers=$1 json_get=$2 fake=$3
 dir=$(mktemp -d) || exit 99
 trap 'rm -rf "$dir"' EXIT
-count=0
-
-# check NAME COMMAND...: one test, ok if the command succeeds.
-check()
-{
-	name=$1
-	shift
-	count=$((count + 1))
-	if "$@"; then
-		echo "ok $count - $name"
-	else
-		echo "not ok $count - $name"
-		sed 's/^/# out: /' "$dir/out" | head -n 40
-		sed 's/^/# err: /' "$dir/err" | head -n 30
-	fi
-}
+. "$(dirname "$0")/../cli/tap.sh"
 
 # begin: no peers.
 begin()
@@ -53,10 +38,6 @@ show()
 # The same as JSON.
 run() { show --json "$@"; }
 
-is() { [ "$("$json_get" "$1" <"$dir/out")" = "$2" ]; }
-exits() { [ "$code" -eq "$1" ]; }
-says() { grep -qF -- "$1" "$dir/err"; }
-shows() { grep -qE -- "$1" "$dir/out"; }
 
 # bar_is WHAT MEMBER VALUE
 bar_is()
@@ -232,7 +213,7 @@ wrong 'a failed check' 'echo "{\"ok\":false,\"error\":\"3 events were lost\"}"; 
 wrong 'a message' 'echo oh no >&2; exit 2' 'exit status 2: oh no'
 wrong 'a signal' 'kill -SEGV $$' 'ended by signal 11'
 timeout=3
-wrong 'one that hangs' "sleep 1000 & echo \$! >'$dir/sleeper'; wait" \
+wrong 'one that hangs' "sleep 60 & echo \$! >'$dir/sleeper'; wait" \
 	'no answer within 3 s: killed'
 unset timeout
 gone()
@@ -337,7 +318,7 @@ check "--chart: no half of one" [ ! -e "$dir/chart.svg" ]
 
 begin
 peer weir 'kind=weir' \
-	"if [ \$turn = 3 ]; then echo \$PPID >'$dir/driver'; sleep 1000; fi; echo 10"
+	"if [ \$turn = 3 ]; then echo \$PPID >'$dir/driver'; sleep 60; fi; echo 10"
 peer ck-ring '' 'echo 30'
 # A shell without job control lets what runs behind it ignore SIGINT; SIGTERM is the same to it.
 show --scenario 1p1c &
