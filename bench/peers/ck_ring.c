@@ -12,7 +12,7 @@
  * there. A producer has more slots than the ring has entries: one that is used again has been handled.
  * Three producers could share a ring by ck_ring_enqueue_mpsc. But there a producer that has taken a
  * number waits, without yielding, until all before it are written: three on one processor were seen
- * to pass one event for each time slice (some 3 ms). Rings of their own are what the library is good at.
+ * to pass one event for each time slice (some 3 ms). So they have rings of their own.
  */
 #include <ck_ring.h>
 

@@ -208,7 +208,7 @@ queue_drop(struct queue_end *end, const uint32_t size, const int variant, const 
 
 const struct peer peer = {
 	.name = "libuv",
-	.what = "rings of ours, with a uv_mutex (+mutex) or bare, and uv_async_send; uv_run when they are empty",
+	.what = "rings of ours, bare or with a uv_mutex (+mutex); uv_async_send; uv_run when empty",
 	.package = "libuv1-dev",
 	.version = PEER_VERSION,
 	.kind = "waking",
