@@ -83,7 +83,7 @@ WORK_INLINE uint32_t
 queue_put(struct queue_end *end, const uint32_t size, const int variant,
           const struct source *source, const uint32_t n)
 {
-	struct message_256 buffer[PEER_BATCH_MAX];
+	struct work_buffer buffer[PEER_BATCH_MAX];
 
 	if (variant == MANY)
 		return with_many(end->queue, size, [&](auto *q, auto *none) INLINE {
@@ -105,7 +105,7 @@ queue_take(struct queue_end *end, const uint32_t size, const int variant, const 
 	const auto each = [&](const auto &message) INLINE {
 		stage_take(stage, size, variant, kind, &message.head, 1);
 	};
-	struct message_256 copies[PEER_BATCH_MAX];
+	struct work_buffer copies[PEER_BATCH_MAX];
 
 	if (variant == MANY)
 		return with_many(end->queue, size, [&](auto *q, auto *) INLINE {
@@ -136,7 +136,7 @@ WORK_INLINE uint32_t
 queue_drop(struct queue_end *end, const uint32_t size, const int variant, const uint32_t n)
 {
 	const auto nothing = [](const auto &) INLINE {};
-	struct message_256 copies[PEER_BATCH_MAX];
+	struct work_buffer copies[PEER_BATCH_MAX];
 
 	if (variant == MANY)
 		return with_many(end->queue, size, [&](auto *q, auto *) INLINE {

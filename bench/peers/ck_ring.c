@@ -12,7 +12,7 @@
  * there. A producer has more slots than the ring has entries: one that is used again has been handled.
  * Three producers could share a ring by ck_ring_enqueue_mpsc. But there a producer that has taken a
  * number waits, without yielding, until all before it are written: three on one processor were seen
- * to pass one event for each time slice (some 3 ms). Rings of their own are what the library is good at.
+ * to pass one event for each time slice (some 3 ms). So they have rings of their own.
  */
 #include <ck_ring.h>
 
@@ -118,7 +118,7 @@ WORK_INLINE uint32_t
 queue_put(struct queue_end *end, const uint32_t size, const int variant,
           const struct source *source, const uint32_t n)
 {
-	struct message_256 buffer;
+	struct work_buffer buffer;
 
 	(void)n;
 	switch (variant) {
@@ -148,7 +148,7 @@ WORK_INLINE uint32_t
 queue_take(struct queue_end *end, const uint32_t size, const int variant, const int kind,
            struct stage *stage, const uint32_t n)
 {
-	struct message_256 copy;
+	struct work_buffer copy;
 	const struct message *message = take(end->queue, size, variant, &copy);
 
 	(void)n;
@@ -161,7 +161,7 @@ queue_take(struct queue_end *end, const uint32_t size, const int variant, const 
 WORK_INLINE uint32_t
 queue_drop(struct queue_end *end, const uint32_t size, const int variant, const uint32_t n)
 {
-	struct message_256 copy;
+	struct work_buffer copy;
 
 	(void)n;
 	return take(end->queue, size, variant, &copy) != NULL;

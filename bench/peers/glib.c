@@ -140,7 +140,7 @@ WORK_INLINE uint32_t
 queue_take(struct queue_end *end, const uint32_t size, const int variant, const int kind,
            struct stage *stage, const uint32_t n)
 {
-	struct message_256 copies[PEER_BATCH_MAX];
+	struct work_buffer copies[PEER_BATCH_MAX];
 	struct message *slots[PEER_BATCH_MAX];
 	const uint32_t count = take(end->queue, variant, slots, n);
 
@@ -150,7 +150,7 @@ queue_take(struct queue_end *end, const uint32_t size, const int variant, const 
 			give_back(end->queue, slots[k]);
 		}
 		if (count)
-			stage_take(stage, size, variant, kind, &copies[0].head, count);
+			stage_take(stage, size, variant, kind, &copies[0].message.head, count);
 		return count;
 	}
 	for (uint32_t k = 0; k < count; k++) {

@@ -94,7 +94,7 @@ queue_put(struct queue_end *end, const uint32_t size, const int variant,
           const struct source *source, const uint32_t n)
 {
 	const auto &token = *end->queue->puts[end->lane];
-	struct message_256 buffer[PEER_BATCH_MAX];
+	struct work_buffer buffer[PEER_BATCH_MAX];
 
 	(void)variant;
 	return with(end->queue, size, [&](auto *q, auto *none) INLINE {
@@ -132,7 +132,7 @@ queue_take(struct queue_end *end, const uint32_t size, const int variant, const 
            struct stage *stage, const uint32_t n)
 {
 	const uint32_t most = variant == BULK && n < BULK_COUNT ? BULK_COUNT : n;
-	struct message_256 copies[PEER_BATCH_MAX];
+	struct work_buffer copies[PEER_BATCH_MAX];
 
 	return stage_take_copies(stage, size, variant, kind, copies,
 	                         take(end, size, variant, copies, most), most);
@@ -141,7 +141,7 @@ queue_take(struct queue_end *end, const uint32_t size, const int variant, const 
 WORK_INLINE uint32_t
 queue_drop(struct queue_end *end, const uint32_t size, const int variant, const uint32_t n)
 {
-	struct message_256 copies[PEER_BATCH_MAX];
+	struct work_buffer copies[PEER_BATCH_MAX];
 
 	return take(end, size, variant, copies, n);
 }

@@ -28,12 +28,12 @@ struct queue {
 static struct queue *
 queue_open(const struct peer_load *load)
 {
-	const size_t bytes = PEER_CAPACITY * work_stride(load->size);
+	const size_t bytes = (PEER_CAPACITY * work_stride(load->size) + 4095) & ~(size_t)4095;
 	struct queue *queue = aligned_alloc(MACHINE_LINE, sizeof *queue);
 
 	if (!queue)
 		return NULL;
-	*queue = (struct queue){ .slots = malloc(bytes) };
+	*queue = (struct queue){ .slots = aligned_alloc(4096, bytes) };
 	if (!queue->slots)
 		return NULL;
 	memset(queue->slots, 0, bytes);
@@ -117,7 +117,7 @@ WORK_INLINE uint32_t
 queue_take(struct queue_end *end, const uint32_t size, const int variant, const int kind,
            struct stage *stage, const uint32_t n)
 {
-	struct message_256 copies[PEER_BATCH_MAX];
+	struct work_buffer copies[PEER_BATCH_MAX];
 
 	return stage_take_copies(stage, size, variant, kind, copies,
 	                         take(end->queue, size, copies, n), n);
@@ -126,7 +126,7 @@ queue_take(struct queue_end *end, const uint32_t size, const int variant, const 
 WORK_INLINE uint32_t
 queue_drop(struct queue_end *end, const uint32_t size, const int variant, const uint32_t n)
 {
-	struct message_256 copies[PEER_BATCH_MAX];
+	struct work_buffer copies[PEER_BATCH_MAX];
 
 	(void)variant;
 	return take(end->queue, size, copies, n);

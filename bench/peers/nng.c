@@ -85,16 +85,16 @@ queue_put(struct queue_end *end, const uint32_t size, const int variant,
           const struct source *source, const uint32_t n)
 {
 	const nng_socket socket = end->queue->puts[end->lane];
-	struct message_256 buffer;
+	struct work_buffer buffer;
 	const void *from;
 	nng_msg *message;
 
 	(void)n;
 	if (variant % TRY == COPY) {
 		from = source_read(source, size, &buffer, 1);
-		return !nng_send(socket, (void *)(uintptr_t)from, work_stride(size), 0);
+		return !nng_send(socket, (void *)(uintptr_t)from, work_bytes(size), 0);
 	}
-	if (nng_msg_alloc(&message, work_stride(size)))
+	if (nng_msg_alloc(&message, work_bytes(size)))
 		return 0;
 	source_write(source, size, nng_msg_body(message), 0);
 	if (!nng_sendmsg(socket, message, 0))
@@ -109,7 +109,7 @@ queue_take(struct queue_end *end, const uint32_t size, const int variant, const 
 {
 	const nng_socket socket = end->queue->takes;
 	const int flags = variant >= TRY ? NNG_FLAG_NONBLOCK : 0;
-	struct message_256 copy;
+	struct work_buffer copy;
 	size_t room = sizeof copy;
 	nng_msg *message;
 
@@ -117,7 +117,7 @@ queue_take(struct queue_end *end, const uint32_t size, const int variant, const 
 	if (variant % TRY == COPY) {
 		if (nng_recv(socket, &copy, &room, flags))
 			return 0;
-		stage_take(stage, size, variant, kind, &copy.head, 1);
+		stage_take(stage, size, variant, kind, &copy.message.head, 1);
 		return 1;
 	}
 	if (nng_recvmsg(socket, &message, flags))
@@ -130,7 +130,7 @@ queue_take(struct queue_end *end, const uint32_t size, const int variant, const 
 WORK_INLINE uint32_t
 queue_drop(struct queue_end *end, const uint32_t size, const int variant, const uint32_t n)
 {
-	struct message_256 copy;
+	struct work_buffer copy;
 	size_t room = sizeof copy;
 
 	(void)size;

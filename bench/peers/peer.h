@@ -58,6 +58,7 @@ struct consumer {
 	uint64_t expected;      /* count at which the end is stamped */
 	uint64_t end_ns;
 	uint32_t *late_ns;      /* open loop: of each event */
+	const struct consumer *front[2];        /* who must have had an event before; NULL: nobody */
 };
 
 struct peer_load {

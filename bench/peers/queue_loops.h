@@ -101,7 +101,7 @@ WORK_INLINE void
 source_write(const struct source *source, const uint32_t size, struct message *to, uint32_t k)
 {
 	if (source->passed) {
-		memcpy(to, work_at(source->passed, size, k), work_stride(size));
+		memcpy(to, work_at(source->passed, size, k), work_bytes(size));
 		return;
 	}
 	work_make(to, size, source->number + k);

@@ -91,7 +91,7 @@ queue_put(struct queue_end *end, const uint32_t size, const int variant,
           const struct source *source, const uint32_t n)
 {
 	const unsigned stride = (unsigned)work_stride(size);
-	struct message_256 buffer[PEER_BATCH_MAX];
+	struct work_buffer buffer[PEER_BATCH_MAX];
 	const struct message *messages;
 
 	if (variant != COPY)
@@ -132,7 +132,7 @@ queue_take(struct queue_end *end, const uint32_t size, const int variant, const 
            struct stage *stage, const uint32_t n)
 {
 	const unsigned stride = (unsigned)work_stride(size);
-	struct message_256 copies[PEER_BATCH_MAX];
+	struct work_buffer copies[PEER_BATCH_MAX];
 
 	if (variant == BURST)
 		return take_in_place(ring_of(end), size, variant, kind, stage,
@@ -148,7 +148,7 @@ WORK_INLINE uint32_t
 queue_drop(struct queue_end *end, const uint32_t size, const int variant, const uint32_t n)
 {
 	const unsigned stride = (unsigned)work_stride(size);
-	struct message_256 copies[PEER_BATCH_MAX];
+	struct work_buffer copies[PEER_BATCH_MAX];
 	struct rte_ring_zc_data zc;
 	uint32_t count;
 

@@ -85,7 +85,7 @@ queue_put(struct queue_end *end, const uint32_t size, const int variant,
           const struct source *source, const uint32_t n)
 {
 	void *socket = end->queue->puts[end->lane];
-	struct message_256 buffer;
+	struct work_buffer buffer;
 
 	for (uint32_t k = 0; k < n; k++) {
 		const int flags = k + 1 < n ? ZMQ_SNDMORE : 0;
@@ -97,11 +97,11 @@ queue_put(struct queue_end *end, const uint32_t size, const int variant,
 			one.passed = work_at(one.passed, size, k);
 		if (variant % TRY == COPY) {
 			if (zmq_send(socket, source_read(&one, size, &buffer, 1),
-			             work_stride(size), flags) < 0)
+			             work_bytes(size), flags) < 0)
 				return k;
 			continue;
 		}
-		zmq_msg_init_size(&message, work_stride(size));
+		zmq_msg_init_size(&message, work_bytes(size));
 		source_write(&one, size, zmq_msg_data(&message), 0);
 		if (zmq_msg_send(&message, socket, flags) < 0) {
 			zmq_msg_close(&message);
@@ -122,7 +122,7 @@ take_parts(struct queue_end *end, const uint32_t size, const int variant, void *
 		const int flags = count || variant >= TRY ? ZMQ_DONTWAIT : 0;
 		size_t room = sizeof more;
 
-		if (zmq_recv(end->queue->takes, work_at(copies, size, count), work_stride(size), flags) < 0)
+		if (zmq_recv(end->queue->takes, work_at(copies, size, count), work_bytes(size), flags) < 0)
 			return count;
 		count++;
 		zmq_getsockopt(end->queue->takes, ZMQ_RCVMORE, &more, &room);
@@ -135,16 +135,16 @@ queue_take(struct queue_end *end, const uint32_t size, const int variant, const 
            struct stage *stage, const uint32_t n)
 {
 	const int flags = variant >= TRY ? ZMQ_DONTWAIT : 0;
-	struct message_256 copies[PEER_BATCH_MAX];
+	struct work_buffer copies[PEER_BATCH_MAX];
 	zmq_msg_t message;
 
 	if (!(__builtin_constant_p(n) && n == 1))
 		return stage_take_copies(stage, size, variant, kind, copies,
 		                         take_parts(end, size, variant, copies), n);
 	if (variant % TRY == COPY) {
-		if (zmq_recv(end->queue->takes, copies, work_stride(size), flags) < 0)
+		if (zmq_recv(end->queue->takes, copies, work_bytes(size), flags) < 0)
 			return 0;
-		stage_take(stage, size, variant, kind, &copies[0].head, 1);
+		stage_take(stage, size, variant, kind, &copies[0].message.head, 1);
 		return 1;
 	}
 	zmq_msg_init(&message);
@@ -159,7 +159,7 @@ queue_take(struct queue_end *end, const uint32_t size, const int variant, const 
 WORK_INLINE uint32_t
 queue_drop(struct queue_end *end, const uint32_t size, const int variant, const uint32_t n)
 {
-	struct message_256 copies[PEER_BATCH_MAX];
+	struct work_buffer copies[PEER_BATCH_MAX];
 
 	(void)n;
 	return take_parts(end, size, variant, copies);
