@@ -21,6 +21,7 @@ struct peer peers[PEERS] = {
 	{ .name = "glib", .kind = "waking", .package = "libglib2.0-dev" },
 	{ .name = "mutex-cond", .kind = "waking", .package = "libc6-dev" },
 	{ .name = "libuv", .kind = "waking", .package = "libuv1-dev" },
+	{ .name = "libuv-ring", .kind = "waking", .package = "libuv1-dev" },
 	{ .name = "zeromq", .kind = "waking", .package = "libzmq3-dev" },
 	{ .name = "nng", .kind = "waking", .package = "libnng-dev" },
 	{ .name = "emitter", .kind = "emitter", .slow_start = true, .package = "nodejs" },

@@ -3,11 +3,11 @@
  * libuv.c - libuv's uv_async_send, which wakes a consumer's event loop (libuv1-dev).
  *
  * libuv has a wake-up, a mutex and no queue. The events go through rings of ours, one for each
- * producer: with "+mutex" their positions are under a uv_mutex, as in most programs that use libuv;
- * else without a lock, which is the yardstick's ring with a wake-up and says little about libuv. A
- * producer calls uv_async_send after each commit; the consumer handles what is there, and runs its loop
- * when there is nothing: uv_run with UV_RUN_ONCE, which sleeps ("block"), or UV_RUN_NOWAIT, which does
- * not ("nowait").
+ * producer, whose positions are under a uv_mutex, as in most programs that use libuv. peer-libuv-ring
+ * (libuv_ring.c) is the same without the lock: the yardstick's ring with a wake-up, which says little
+ * about libuv. A producer calls uv_async_send after each commit; the consumer handles what is there, and
+ * runs its loop when there is nothing: uv_run with UV_RUN_ONCE, which sleeps ("block"), or
+ * UV_RUN_NOWAIT, which does not ("nowait").
  *
  * To be fair: rings have the others' capacity, events lie in them by value and are handled in place;
  * each side keeps its own copy of the other's position, and looks at it (one lock) when that is used
@@ -207,15 +207,20 @@ queue_drop(struct queue_end *end, const uint32_t size, const int variant, const 
 }
 
 const struct peer peer = {
+#if LIBUV_RING
+	.name = "libuv-ring",
+	.what = "rings of ours without a lock; uv_async_send; uv_run when empty",
+	.waits = { { "block", 1, BLOCK }, { "nowait", 1, NOWAIT } },
+#else
 	.name = "libuv",
-	.what = "rings of ours, bare or with a uv_mutex (+mutex); uv_async_send; uv_run when empty",
+	.what = "rings of ours with a uv_mutex; uv_async_send; uv_run when empty",
+	.waits = { { "block", 1, BLOCK + MUTEX }, { "nowait", 1, NOWAIT + MUTEX } },
+#endif
 	.package = "libuv1-dev",
 	.version = PEER_VERSION,
 	.kind = "waking",
 	.scenarios = PEER_ALL_SCENARIOS,
 	.batches = true,
-	.waits = { { "block", 1, BLOCK }, { "nowait", 1, NOWAIT },
-	           { "block+mutex", 1, BLOCK + MUTEX }, { "nowait+mutex", 1, NOWAIT + MUTEX } },
 	.open = queue_run_open,
 	.run = queue_run_run,
 	.close = queue_run_close,

@@ -9,8 +9,9 @@
  * wildcard, failures would be counted, the books must balance.
  *
  * To be fair: a ring has room for no more events than the peers' queues have (a power of two in bytes,
- * so for 256 bytes a few less). Threads that share a processor with others are not told to spin
- * but by "spin": which wait is best is for each scenario the same question as with the peers.
+ * so for 256 bytes a few less); "+64k" is for 65,536, as the Disruptor may have them. Threads that
+ * share a processor with others are not told to spin but by "spin": which wait is best is for each
+ * scenario the same question as with the peers.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -233,9 +234,10 @@ pool_wait(const struct peer_load *load)
 
 /* The power of two of bytes that holds no more than the peers' events. */
 static uint32_t
-ring_size(uint32_t payload)
+ring_size(const struct peer_load *load)
 {
-	const uint32_t all = PEER_CAPACITY * (((uint32_t)sizeof(weir_event) + payload + 15) & ~15u);
+	const uint32_t each = ((uint32_t)sizeof(weir_event) + load->size + 15) & ~15u;
+	const uint32_t all = (strstr(load->wait->name, "+64k") ? 65536 : PEER_CAPACITY) * each;
 	uint32_t size = 4096;
 
 	while (size * 2 <= all)
@@ -262,7 +264,7 @@ open_pools(struct bus *bus, struct peer_load *load)
 	weir_pool_options options = pool_options(load, cpu);
 
 	bus_options.log = log_errors;
-	bus_options.ring_size = ring_size(load->size);
+	bus_options.ring_size = ring_size(load);
 	if (failed(load, weir_bus_open(&bus_options, &options, &bus->bus)))
 		return false;
 	bus->pools[0] = weir_bus_default_pool(bus->bus);
@@ -358,6 +360,7 @@ const struct peer peer = {
 	.batches = true,
 	.waits = { { "spin", 0, COPY }, { "spin+place", 0, PLACE },
 	           { "yield", 0, COPY }, { "yield+place", 0, PLACE },
+	           { "yield+64k", 0, COPY }, { "yield+place+64k", 0, PLACE },
 	           { "adaptive", 0, COPY }, { "adaptive+place", 0, PLACE } },
 	.open = open_bus,
 	.run = run,
