@@ -75,6 +75,8 @@ snapshot_of(const char *path, weir_counters_header *header)
 		read_all(file, bytes, header->file_size, 0);
 		read_all(file, header, sizeof *header, 0);
 	} while (sequence % 2 || header->sequence != sequence);
+	/* The last reading tells of the sequence alone: a writer may have begun within it. */
+	memcpy(header, bytes, sizeof *header);
 	close(file);
 	return bytes;
 }
