@@ -106,4 +106,17 @@ wi_table_find(const struct wi_table *table, uint32_t topic)
 	return wi_load_acquire(&chunk->list[topic & (WI_CHUNK_COUNT - 1)]); /* E8 */
 }
 
+/* Asks for what wi_table_find() will read. */
+static inline void
+wi_table_prefetch(const struct wi_table *table, uint32_t topic)
+{
+	struct wi_chunk *chunk;
+
+	if (WI_UNLIKELY(topic >> WI_CHUNK_SHIFT >= table->chunk_count))
+		return;
+	chunk = wi_load_acquire(&table->chunk[topic >> WI_CHUNK_SHIFT]);    /* E8 */
+	if (WI_LIKELY(chunk != NULL))
+		__builtin_prefetch(&chunk->list[topic & (WI_CHUNK_COUNT - 1)]);
+}
+
 #endif
