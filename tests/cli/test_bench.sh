@@ -126,10 +126,15 @@ done <"$dir/scenarios"
 
 quick --size 5,17,300 --topics 100 --hot '90%' --in-place
 check "sizes: exit status" exits 0
-mean_is() { get runs/0/payload_bytes runs/0/events | awk -v m="$1" '{ d = $1 / $2 - m; exit !(d * d < 1) }'; }
-check "sizes: a list is taken in turn" mean_is 107.3
+# mean_is MEAN DEVIATION: of the payload; how many events there are is up to the machine.
+mean_is()
+{
+	get runs/0/payload_bytes runs/0/events |
+		awk -v m="$1" -v s="$2" '{ d = $1 / $2 - m; exit !(d * d * $2 <= 25 * s * s + 1e-6) }'
+}
+check "sizes: a list is taken in turn" mean_is 107.33333 137
 quick --size 8..256
-check "sizes: a range" mean_is 132
+check "sizes: a range" mean_is 132 72
 check "sizes: nothing came wrong" is lost 0
 quick --size 0 --topics 1
 check "sizes: nothing at all" is runs/0/payload_bytes 0
@@ -140,7 +145,7 @@ for commit in 1 3 256; do
 	done
 done
 quick --size 48 --repeat 1
-check "copied, size 48: the bytes" mean_is 48
+check "copied, size 48: the bytes" mean_is 48 0
 
 quick --pool 'keys:order=key,dispatchers=2' --on '>@keys' --producers 2 --commit 3
 check "keys: exit status" exits 0
