@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "bars.h"
+#include "checked.h"
 #include "load.h"
 #include "yardstick.h"
 
@@ -11,13 +12,15 @@ enum { TOPICS = 1000000, HOT = 1000, ORDER = 1 << 20 };
 /* Which topic comes when: one, a thousand of the million, any of them. */
 enum choice { ONE, HOT_THOUSAND, UNIFORM };
 
-static uint32_t *
-choose(enum choice choice)
+/* Made once for each choice; NULL: no memory. */
+static const uint32_t *
+order_of(enum choice choice)
 {
-	uint32_t *order = malloc(ORDER * sizeof *order), hot[HOT], seed = 1;
+	static uint32_t *orders[UNIFORM + 1];
+	uint32_t hot[HOT], seed = 1, *order = orders[choice];
 
-	if (!order)
-		return NULL;
+	if (order || !(order = malloc(ORDER * sizeof *order)))
+		return order;
 	for (int i = 0; i < HOT; i++) {
 		seed = seed * 1664525 + 1013904223;
 		hot[i] = (uint32_t)((uint64_t)seed * TOPICS >> 32);
@@ -28,15 +31,16 @@ choose(enum choice choice)
 		         : choice == HOT_THOUSAND ? hot[(uint64_t)seed * HOT >> 32]
 		         : (uint32_t)((uint64_t)seed * TOPICS >> 32);
 	}
-	return order;
+	return orders[choice] = order;
 }
 
 /* The time for an event of 48 bytes in place, a commit for each, through a bus of its own. */
 static double
-weir_ns(const uint32_t *order, uint64_t events)
+weir_ns(enum choice choice, uint64_t events)
 {
 	struct rig_options options = { .pattern = ">", .topic_count = TOPICS };
-	struct rig *rig = rig_open(&options);
+	const uint32_t *order = order_of(choice);
+	struct rig *rig = order ? rig_open(&options) : NULL;
 	double seconds;
 
 	if (!rig)
@@ -50,19 +54,13 @@ weir_ns(const uint32_t *order, uint64_t events)
 static double
 one_topic(uint64_t events)
 {
-	static uint32_t *order;
-
-	order = order ? order : choose(ONE);
-	return order ? weir_ns(order, events) : -1;
+	return weir_ns(ONE, events);
 }
 
 static double
 hot_thousand(uint64_t events)
 {
-	static uint32_t *order;
-
-	order = order ? order : choose(HOT_THOUSAND);
-	return order ? weir_ns(order, events) : -1;
+	return weir_ns(HOT_THOUSAND, events);
 }
 
 static bool
@@ -72,24 +70,18 @@ hot(struct bar_run *run, const struct bar *bar)
 	return bar_between(run, one_topic, hot_thousand);
 }
 
-static uint32_t *
-uniform_order(void)
-{
-	static uint32_t *order;
-
-	return order = order ? order : choose(UNIFORM);
-}
-
 static double
 uniform_weir(uint64_t events)
 {
-	return uniform_order() ? weir_ns(uniform_order(), events) : -1;
+	return weir_ns(UNIFORM, events);
 }
 
 static double
 uniform_yardstick(uint64_t events)
 {
-	return uniform_order() ? yardstick_topics_ns(uniform_order(), ORDER, TOPICS, events) : -1;
+	const uint32_t *order = order_of(UNIFORM);
+
+	return order ? checked_ns(yardstick_topics_ns(order, ORDER, TOPICS, events)) : -1;
 }
 
 static bool
