@@ -26,8 +26,7 @@ gather(struct wi_dispatcher *dispatcher, struct wi_tally *tally, int code)
 static void
 count_quarantine(struct wi_tally *tally, bool trial)
 {
-	if (tally->subscription->quarantine_failure_count &&
-	    wi_subscription_failed(tally->subscription, trial))
+	if (wi_subscription_failed(tally->subscription, trial))
 		wi_add_own(&tally->quarantines, 1);
 }
 

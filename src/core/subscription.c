@@ -121,6 +121,8 @@ wi_subscription_failed(struct wi_subscription *subscription, bool trial)
 	uint64_t word = wi_load_relaxed(&subscription->word), next;
 	bool begins;
 
+	if (!subscription->quarantine_failure_count)
+		return false;
 	do {
 		next = word;
 		if (streak_of(word) < WI_SUBSCRIPTION_STREAK_MAX)
@@ -194,8 +196,16 @@ count_code(int32_t *codes, uint64_t *counts, int32_t code, uint64_t count)
 }
 
 void
-wi_tally_code(struct wi_tally *tally, int code)
+wi_tally_failed(struct wi_tally *tally, int code)
 {
+	wi_add_own(&tally->failed, 1);
+	count_code(tally->failure_code, tally->failure_count, code, 1);
+}
+
+void
+wi_tally_failed_batch(struct wi_tally *tally, int code)
+{
+	wi_add_own(&tally->failed_batches, 1);
 	count_code(tally->failure_code, tally->failure_count, code, 1);
 }
 

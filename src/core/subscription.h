@@ -137,7 +137,7 @@ void wi_subscription_start(struct wi_subscription *subscription, uint32_t flags)
 bool wi_subscription_mark(struct wi_subscription *subscription, uint64_t id, uint32_t set,
                           uint32_t clear, uint32_t *ret_before);
 
-/* Of one that has a quarantine: a call failed or succeeded. True: a period of it begins. */
+/* A call failed or succeeded. True: a period of quarantine begins; never of one that has none. */
 bool wi_subscription_failed(struct wi_subscription *subscription, bool trial);
 void wi_subscription_succeeded(struct wi_subscription *subscription, bool trial);
 
@@ -150,25 +150,8 @@ void wi_subscription_retire(struct wi_subscription *subscription);
 /* a before b within a pool. */
 bool wi_subscription_before(const struct wi_subscription *a, const struct wi_subscription *b);
 
-/* One failure under that code, among the codes. */
-void wi_tally_code(struct wi_tally *tally, int code);
-
-static inline void
-wi_tally_failed(struct wi_tally *tally, int code)
-{
-	wi_count_own(&tally->failed);
-	if (WI_LIKELY(tally->failure_code[0] == code && tally->failure_count[0]))
-		wi_count_own(&tally->failure_count[0]);
-	else
-		wi_tally_code(tally, code);
-}
-
-static inline void
-wi_tally_failed_batch(struct wi_tally *tally, int code)
-{
-	wi_count_own(&tally->failed_batches);
-	wi_tally_code(tally, code);
-}
+void wi_tally_failed(struct wi_tally *tally, int code);
+void wi_tally_failed_batch(struct wi_tally *tally, int code);
 
 /* Adds what all dispatchers counted; codes that do not fit go to the last slot. */
 void wi_subscription_sum(const struct wi_subscription *subscription, weir_subscription_counts *sum);
