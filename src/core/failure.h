@@ -21,8 +21,9 @@ void wi_failure_of_call(struct wi_dispatcher *dispatcher, struct wi_tally *tally
                         const weir_event *event, int code, bool trial);
 
 /*
- * Once more in this batch, with the code that it began with, and no quarantine to decide about: inline,
- * so that a handler that always fails does not slow those beside it down. False: not such a failure.
+ * Once more in this batch, with the first code that it was ever counted under, and no quarantine to
+ * decide about: inline, so that a handler that always fails does not slow those beside it down.
+ * False: not such a failure.
  */
 static inline bool
 wi_failure_again(const struct wi_dispatcher *dispatcher, struct wi_tally *tally, const weir_event *event,

@@ -67,7 +67,7 @@ struct wi_tally {
 	uint64_t untold_sequence;
 	int32_t untold_code;
 	bool gathered;                     /* it is in the dispatcher's list, */
-	bool again;                        /*   and one more failure with the first code need only be counted */
+	bool again;                        /*   and one more under the first code need only be counted */
 	struct wi_tally *gathered_next;
 };
 

@@ -183,8 +183,8 @@ wants_sleep(struct wi_dispatcher *dispatcher)
  * dispatcher stays away for a moment; where events come one by one, latency
  * counts and it does not; after a large batch there is a backlog and no need.
  *
- * With WEIR_WAIT_YIELD the moment is for who else wants the processor: a dispatcher that stays behind a producer
- * step by step would keep it from the other pools until these have filled the ring.
+ * With WEIR_WAIT_YIELD the moment is for who else wants the processor: a dispatcher that stays behind
+ * a producer step by step would keep it from the other pools until these have filled the ring.
  */
 void
 wi_wait_busy(struct wi_dispatcher *dispatcher, uint32_t events, uint64_t took)
