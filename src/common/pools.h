@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* pools.h - the pools that the command line names beside the default one. */
-#ifndef WI_CLI_POOLS_H
-#define WI_CLI_POOLS_H
+/* pools.h - the pools that a command line or a configuration names. */
+#ifndef WI_COMMON_POOLS_H
+#define WI_COMMON_POOLS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,6 +33,12 @@ struct wi_pool_specs {
 	struct wi_pool_spec *each;
 	size_t count;
 };
+
+/*
+ * One setting of a pool: dispatchers, wait, batch, sleep, spin, cpus, order, behind, after. `value` is
+ * cut up and kept. NULL, or "NAME: what it must be", or which settings there are.
+ */
+const char *wi_pool_spec_set(struct wi_pool_spec *spec, const char *name, char *value);
 
 /* "adaptive", "spin", ... NULL, or what is wrong. */
 const char *wi_pool_wait_parse(const char *text, weir_wait *ret_wait);
