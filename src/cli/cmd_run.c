@@ -107,8 +107,7 @@ subscribe(struct run *run)
 	for (size_t i = 0; i < run->options.handler_count; i++) {
 		struct wi_handler *handler = &run->options.handlers[i];
 		weir_pool *pool = handler->pool == NULL ? NULL
-							: wi_pools_find(&run->options.pools,
-									run->bus, handler->pool);
+							: wi_pools_find(run->bus, handler->pool);
 		weir_status status;
 
 		if (handler->pool != NULL && pool == NULL) {

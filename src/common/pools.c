@@ -172,15 +172,28 @@ wi_pools_fini(struct wi_pool_specs *specs)
 	*specs = (struct wi_pool_specs){ .count = 0 };
 }
 
-weir_pool *
-wi_pools_find(const struct wi_pool_specs *specs, weir_bus *bus, const char *name)
+struct search {
+	const char *name;
+	weir_pool *pool;
+};
+
+static int
+look(void *context, weir_pool *pool, const char *name)
 {
-	if (strcmp(name, "default") == 0)
-		return weir_bus_default_pool(bus);
-	for (size_t i = 0; i < specs->count; i++)
-		if (strcmp(specs->each[i].name, name) == 0)
-			return specs->each[i].pool;
-	return NULL;
+	struct search *search = context;
+
+	if (strcmp(name, search->name) == 0)
+		search->pool = pool;
+	return search->pool != NULL;
+}
+
+weir_pool *
+wi_pools_find(weir_bus *bus, const char *name)
+{
+	struct search search = {.name = name};
+
+	weir_bus_each_pool(bus, look, &search);
+	return search.pool;
 }
 
 const char *
@@ -229,7 +242,7 @@ wi_pools_open(struct wi_pool_specs *specs, weir_bus *bus, const char **ret_faile
 
 		*ret_failed = spec->name;
 		for (uint32_t a = 0; a < spec->after_count; a++)
-			if ((after[a] = wi_pools_find(specs, bus, spec->after[a])) == NULL)
+			if ((after[a] = wi_pools_find(bus, spec->after[a])) == NULL)
 				return WEIR_ENOENT;
 		options.after = after;
 		options.after_count = spec->after_count;

@@ -62,7 +62,7 @@ weir_pool_options wi_pool_options(const struct wi_pool_spec *spec);
 /* A wait's name. */
 const char *wi_pool_wait_text(weir_wait wait);
 
-/* "default" is the bus's; NULL: there is none of that name. */
-weir_pool *wi_pools_find(const struct wi_pool_specs *specs, weir_bus *bus, const char *name);
+/* NULL: the bus has none of that name. */
+weir_pool *wi_pools_find(weir_bus *bus, const char *name);
 
 #endif
