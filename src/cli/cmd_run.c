@@ -7,6 +7,7 @@
 #include "progress.h"
 #include "publishers.h"
 #include "report.h"
+#include "run_host.h"
 #include "run_options.h"
 #include "stopwatch.h"
 #include "topics.h"
@@ -171,7 +172,7 @@ load(struct run *run)
 			weir_producer_payload_size_max(run->publishers.list[0].producer),
 		.topics = &run->topics,
 		.publishers = &run->publishers,
-		.interrupt = &run->interrupt,
+		.stop_fd = run->interrupt.fd,
 		.progress = &run->progress,
 	};
 	return wi_loader_run(&run->loader);
@@ -339,6 +340,7 @@ work(struct run *run)
 		dispatch(run);
 		return finish(run);
 	case WI_LOADER_INTERRUPTED:
+		wi_interrupt_wait(&run->interrupt, -1, 0);
 		run->report.drained = true; /* nothing was published */
 		return finish(run);
 	case WI_LOADER_BAD_LINE:
@@ -374,6 +376,11 @@ wi_cmd_run(int argc, char **argv)
 	prints = wi_run_options_prints(&run.options);
 	if (prints)
 		setvbuf(stdout, NULL, _IOLBF, 1 << 16);
+	if (run.options.config != NULL) {
+		code = wi_run_host(&run.options);
+		wi_run_options_fini(&run.options);
+		return code;
+	}
 	wi_progress_init(&run.progress, "weir run", !prints || !isatty(STDOUT_FILENO));
 	code = set_up(&run);
 	if (code == WI_EXIT_OK)

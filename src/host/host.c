@@ -199,8 +199,8 @@ open_control(struct weir_host *host, char problem[WI_SECTIONS_PROBLEM_SIZE])
 	if (options.path != NULL && *options.path == '\0')
 		return WEIR_OK;
 	if (options.path == NULL && !wi_listener_usual_path(path)) {
-		wi_host_log(host, 5, "WEIR-CONTROL", "no control socket: XDG_RUNTIME_DIR names no directory "
-		            "of this user, and the file has no [control] socket");
+		wi_host_log(host, 4, "WEIR-CONTROL", "no control socket: there is no directory for it, neither "
+		            "in XDG_RUNTIME_DIR nor in /dev/shm, and the file has no [control] socket");
 		return WEIR_OK;
 	}
 	options.path = options.path != NULL ? options.path : path;

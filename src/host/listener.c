@@ -217,18 +217,27 @@ wi_listener_accept(const struct wi_listener *listener)
 
 /* -- where it is, if nobody says ------------------------------------------------------ */
 
+static bool
+own_directory(const char *path)
+{
+	struct stat status;
+
+	if (mkdir(path, 0700) != 0 && errno != EEXIST)
+		return false;
+	return lstat(path, &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == geteuid();
+}
+
+/* Where the engine has its counters file, too. */
 bool
 wi_listener_usual_directory(char *path, size_t size)
 {
 	const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
-	struct stat status;
 
-	if (runtime == NULL || runtime[0] != '/' ||
-	    snprintf(path, size, "%s/weir", runtime) >= (int)size)
-		return false;
-	if (mkdir(path, 0700) != 0 && errno != EEXIST)
-		return false;
-	return lstat(path, &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == geteuid();
+	if (runtime != NULL && runtime[0] == '/' &&
+	    snprintf(path, size, "%s/weir", runtime) < (int)size && own_directory(path))
+		return true;
+	return snprintf(path, size, "/dev/shm/weir-%u", (unsigned)geteuid()) < (int)size &&
+	       own_directory(path);
 }
 
 bool

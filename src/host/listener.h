@@ -38,7 +38,7 @@ void wi_listener_close(struct wi_listener *listener);
  */
 int wi_listener_accept(const struct wi_listener *listener);
 
-/* $XDG_RUNTIME_DIR/weir, made if it is not there; false: there is none. */
+/* $XDG_RUNTIME_DIR/weir, else /dev/shm/weir-UID, made if it is not there; false: neither can be had. */
 bool wi_listener_usual_directory(char *path, size_t size);
 /* PID.sock in it. */
 bool wi_listener_usual_path(char path[WI_LISTENER_PATH_SIZE]);
