@@ -283,7 +283,7 @@ run_drain(struct weir_host *host, const struct request *request, char *problem)
 	if (status == WEIR_OK)
 		return json_object();
 	weir_bus_get_counts(host->bus, &bus, NULL, NULL, NULL);
-	return refuse(problem, "%s: %" PRIu64 " events are not yet through all pools",
+	return refuse(problem, "%s; events not yet through all pools: %" PRIu64,
 	              weir_status_text(status), bus.in_flight);
 }
 
