@@ -44,12 +44,34 @@ leave(struct control **control)
 	add(&(*control)->inside, -1);
 }
 
+#ifdef WITH_KEY
+static pthread_key_t key;
+
+static void
+on_thread_end(void *context)
+{
+	struct control *control = context;
+
+	add(&control->thread_ends, 1);
+}
+
+__attribute__((constructor)) static void
+make_key(void)
+{
+	pthread_key_create(&key, on_thread_end);
+}
+#define NOTE_THREAD(control) pthread_setspecific(key, control)
+#else
+#define NOTE_THREAD(control) (void)(control)
+#endif
+
 static int
 on_event(const weir_event *event, const weir_delivery *delivery, void *context)
 {
 	__attribute__((cleanup(leave))) struct control *control = context;
 
 	(void)event, (void)delivery;
+	NOTE_THREAD(control);
 	add(&control->inside, 1);
 	if (!get(&control->running))
 		add(&control->late, 1);

@@ -15,6 +15,7 @@ struct control {
 	uint64_t hanging;               /* handlers that wait for `hang` to end */
 	uint64_t inside;                /* handlers that run now */
 	uint64_t late;                  /* calls of handlers after disable, or before enable */
+	uint64_t thread_ends;           /* destructors of threads that were in a handler (tls.so) */
 	uint64_t running;               /* between enable and disable */
 
 	/* What they are to do. */
