@@ -203,6 +203,7 @@ disable(void *context, const weir_plugin_host *host)
 	if (get(&control->inside))
 		add(&control->late, 1);
 	set(&control->running, 0);
+	control->disabled_at = control->clock ? add(control->clock, 1) + 1 : 0;
 	add(&control->disables, 1);
 }
 

@@ -31,6 +31,7 @@ struct control {
 	weir_pool *pool;                /* in the options of its subscriptions */
 	void (*in_load)(void), (*in_enable)(void), (*in_event)(void);
 	char seen[64];                  /* the setting "seen" at the last enable or reconfigure */
+	uint64_t *clock, disabled_at;   /* clock: counts disables of several */
 	uint64_t number;                /* of the object: its NUMBER, by load */
 	const weir_plugin_host *host;
 };

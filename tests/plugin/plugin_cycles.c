@@ -100,7 +100,8 @@ main(void)
 	rig_open(&rig, modules);
 	CHECK_OK(rig_load(&rig, "first", "good", &first, 0));
 	CHECK_OK(rig_load(&rig, "second", "other", &second, 0));
-	cycle(&chance);
+	CHECK_OK(rig_enable(&rig, "first"));
+	CHECK_OK(rig_disable(&rig, "first", 20 * SECOND));
 	before = holdings_take();
 	for (unsigned i = 0; i < PUBLISHERS + 2; i++)
 		CHECK(pthread_create(&threads[i], NULL,

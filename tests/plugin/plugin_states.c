@@ -128,8 +128,10 @@ test_two(void)
 {
 	struct holdings before;
 	struct control third = { .subscriptions = 1 };
+	uint64_t clock = 0;
 
 	begin("two plugins each have their own code");
+	control.clock = third.clock = &clock;
 	before = holdings_take();
 	CHECK_OK(rig_load(&rig, "first", "good", &control, 0));
 	CHECK_OK(rig_load(&rig, "second", "other.so", &second, 0));
@@ -144,6 +146,7 @@ test_two(void)
 	CHECK(control.events == 10 && third.events == 5 && second.events == 0, "each its own events");
 	rig_close(&rig);
 	CHECK(third.unloads == 1 && control.unloads == 1 && second.unloads == 1, "each unloaded once");
+	CHECK(control.disabled_at == 1 && third.disabled_at == 2, "last enabled first");
 }
 
 static void
@@ -513,6 +516,80 @@ test_inside(void)
 	rig_close(&rig);
 }
 
+/* -- what the host gives ---------------------------------------------------- */
+
+static uint64_t calls;
+
+static int
+count_call(const weir_event *event, const weir_delivery *delivery, void *context)
+{
+	const weir_plugin_host *host = context;
+
+	(void)event;
+	add(&calls, 1);
+	CHECK(!host->setting(host, "control") && host->fail(host, "too late") == -1, "in a handler");
+	CHECK_OK(host->unsubscribe(host, delivery->subscription));
+	return 0;
+}
+
+static weir_status
+subscribe(const char *pattern, weir_subscription *ret_subscription)
+{
+	return control.host->subscribe(control.host, pattern, count_call, (void *)control.host, NULL,
+	                               ret_subscription);
+}
+
+static int
+find_name(void *context, weir_subscription subscription, const char *name, const char *pattern,
+          weir_pool *pool)
+{
+	(void)subscription, (void)pattern, (void)pool;
+	*(bool *)context |= strcmp(name, "audit: load.*.create") == 0;
+	return 0;
+}
+
+static void
+check_table(void)
+{
+	const weir_plugin_host *host = control.host;
+	const char *key, *value;
+
+	CHECK(host->size == sizeof *host && host->abi == WEIR_PLUGIN_ABI && host->bus == rig.bus &&
+	      strcmp(host->name, "audit") == 0 && host->pool(host) == weir_bus_default_pool(rig.bus), "table");
+	CHECK(!host->setting(host, "control") && !host->each_setting(host, 0, &key, &value), "not inside");
+}
+
+/* From a thread of the plugin's own, as this one is to it. */
+static void
+test_host(void)
+{
+	weir_subscription subscription, foreign = { 0 };
+	bool named = false;
+
+	begin("a plugin's own thread subscribes");
+	control.subscriptions = 0;
+	CHECK_OK(rig_load(&rig, "audit", "good", &control, 0));
+	check_table();
+	CHECK_STATUS(WEIR_EINVAL, subscribe(">", &subscription));
+	CHECK_OK(rig_enable(&rig, "audit"));
+	CHECK_OK(subscribe("load.*.create", &subscription));
+	weir_bus_each_subscription(rig.bus, find_name, &named);
+	CHECK(named, "named after plugin and pattern");
+	rig_publish(&rig, 3);
+	rig_flush(&rig);
+	CHECK(get(&calls) == 1, "it ended itself: %llu", (ull)calls);
+	CHECK_OK(subscribe("load.>", &subscription));
+	CHECK_OK(control.host->unsubscribe(control.host, subscription));
+	CHECK_STATUS(WEIR_ENOENT, control.host->unsubscribe(control.host, subscription));
+	CHECK_OK(weir_subscribe(rig.bus, "load.>", count_call, NULL, NULL, &foreign));
+	CHECK_STATUS(WEIR_ENOENT, control.host->unsubscribe(control.host, foreign));
+	CHECK_OK(weir_unsubscribe_wait(rig.bus, foreign, 10 * SECOND));
+	CHECK_OK(subscribe("load.>", &subscription));
+	CHECK_OK(rig_disable(&rig, "audit", 10 * SECOND));
+	CHECK_STATUS(WEIR_EINVAL, subscribe("load.>", &subscription));
+	rig_close(&rig);
+}
+
 /* -- the example ------------------------------------------------------------ */
 
 static weir_status
@@ -569,6 +646,7 @@ main(void)
 	test_reconfigure_plain();
 	test_move();
 	test_inside();
+	test_host();
 	test_example();
 	return 0;
 }
