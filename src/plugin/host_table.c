@@ -3,9 +3,12 @@
 #include "plugin/host_table.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "plugin/text.h"
+
+#define NAME_SIZE 384           /* a plugin's and a pattern */
 
 static _Thread_local struct inside {
 	bool any, may_ask;
@@ -112,9 +115,14 @@ subscribe(const weir_plugin_host *host, const char *pattern, weir_handler_fn han
 {
 	struct wi_plugin *plugin = plugin_of(host);
 	weir_subscription_options options;
+	char name[NAME_SIZE];
 
-	if (!handler || !ret_subscription || !take_options(&options, given))
+	if (!pattern || !handler || !ret_subscription || !take_options(&options, given))
 		return WEIR_EINVAL;
+	if (!options.name) {
+		snprintf(name, sizeof name, "%s: %s", host->name, pattern);
+		options.name = name;
+	}
 	if (!options.pool)
 		options.pool = plugin->pool;
 	else if (plugin->descriptor->flags & WEIR_PLUGIN_BLOCKS &&

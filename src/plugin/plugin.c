@@ -422,8 +422,10 @@ stop_failing(struct wi_plugin *plugin)
 void
 wi_plugin_attend(struct wi_plugin *plugin)
 {
+	char unused[WI_PLUGIN_PROBLEM_SIZE];
+
 	if (wi_plugin_subscriptions_ended(&plugin->subscriptions))
-		finish(plugin);
+		drain(plugin, 0, unused);
 	else if (wi_plugin_needs_attention(plugin))
 		stop_failing(plugin);
 }

@@ -198,22 +198,23 @@ disable_all(struct wi_plugins *plugins, uint64_t timeout_ns)
 	}
 }
 
-/* False: some could not be unloaded. */
-static bool
+/* Those that are left could not be. */
+static void
 unload_all(struct wi_plugins *plugins)
 {
-	struct wi_plugin *plugin, *next;
-	bool all = true;
+	struct wi_plugin **at = &plugins->first;
 
-	for (plugin = plugins->first; plugin; plugin = next) {
-		next = plugin->next;
-		if (wi_plugin_destroy(plugin))
+	while (*at) {
+		struct wi_plugin *next = (*at)->next;
+
+		if (wi_plugin_destroy(*at)) {
+			*at = next;
 			continue;
-		all = false;
-		wi_notices_log(&plugins->home.notices, 3, plugin->host.name,
+		}
+		wi_notices_log(&plugins->home.notices, 3, (*at)->host.name,
 		               "a handler has not returned; what it may use is leaked");
+		at = &(*at)->next;
 	}
-	return all;
 }
 
 weir_status
@@ -221,7 +222,6 @@ wi_plugins_close(struct wi_plugins *plugins, uint64_t timeout_ns)
 {
 	char unused[WI_PLUGIN_PROBLEM_SIZE];
 	weir_status status = refuse(plugins, "", unused);
-	bool all;
 
 	if (status != WEIR_OK)
 		return status;
@@ -229,9 +229,9 @@ wi_plugins_close(struct wi_plugins *plugins, uint64_t timeout_ns)
 	sem_post(&plugins->home.work);
 	pthread_join(plugins->thread, NULL);
 	disable_all(plugins, timeout_ns);
-	all = unload_all(plugins);
+	unload_all(plugins);
 	wi_notices_close(&plugins->home.notices);
-	if (!all)
+	if (plugins->first)
 		return WEIR_ETIMEDOUT;
 	wi_notices_fini(&plugins->home.notices);
 	give_back(plugins);

@@ -44,12 +44,34 @@ leave(struct control **control)
 	add(&(*control)->inside, -1);
 }
 
+#ifdef WITH_KEY
+static pthread_key_t key;
+
+static void
+on_thread_end(void *context)
+{
+	struct control *control = context;
+
+	add(&control->thread_ends, 1);
+}
+
+__attribute__((constructor)) static void
+make_key(void)
+{
+	pthread_key_create(&key, on_thread_end);
+}
+#define NOTE_THREAD(control) pthread_setspecific(key, control)
+#else
+#define NOTE_THREAD(control) (void)(control)
+#endif
+
 static int
 on_event(const weir_event *event, const weir_delivery *delivery, void *context)
 {
 	__attribute__((cleanup(leave))) struct control *control = context;
 
 	(void)event, (void)delivery;
+	NOTE_THREAD(control);
 	add(&control->inside, 1);
 	if (!get(&control->running))
 		add(&control->late, 1);
@@ -58,6 +80,8 @@ on_event(const weir_event *event, const weir_delivery *delivery, void *context)
 		add(&control->hanging, 1);
 		while (get(&control->hang))
 			pause_shortly();
+		if (control->talk)
+			control->host->log(control->host, 6, "it goes on");
 	}
 	if (control->in_event)
 		control->in_event();
@@ -101,6 +125,7 @@ load(const weir_plugin_host *host, void **ret_context)
 	if (!control)
 		return host->fail(host, "no control");
 	control->number = NUMBER;
+	control->host = host;
 	add(&control->loads, 1);
 	if (control->in_load)
 		control->in_load();
@@ -118,6 +143,7 @@ subscribe(struct control *control, const weir_plugin_host *host, uint64_t count)
 	weir_status status;
 
 	options.released = on_released;
+	options.pool = control->pool;
 	options.batch_end = control->with_batch ? on_batch_end : NULL;
 	for (uint64_t i = 0; i < count; i++) {
 		status = host->subscribe(host, control->pattern ? control->pattern : "load.>", on_event,
@@ -129,18 +155,19 @@ subscribe(struct control *control, const weir_plugin_host *host, uint64_t count)
 	return 0;
 }
 
+/* How an enable or a reconfigure is to end; that which does well sees the settings. */
 static int
-say(struct control *control, const weir_plugin_host *host, int code)
-{
-	return code && control->say ? host->fail(host, "%s", control->say) : code;
-}
-
-static void
-note_seen(struct control *control, const weir_plugin_host *host)
+end(struct control *control, const weir_plugin_host *host, int code)
 {
 	const char *seen = host->setting(host, "seen");
 
-	snprintf(control->seen, sizeof control->seen, "%s", seen ? seen : "");
+	seen = seen ? seen : "";
+	if (control->refuse && strcmp(seen, control->refuse) == 0)
+		return host->fail(host, "'%s' is not\nfor me", seen);
+	if (code != 0)
+		return control->say ? host->fail(host, "%s", control->say) : code;
+	snprintf(control->seen, sizeof control->seen, "%s", seen);
+	return 0;
 }
 
 static int
@@ -154,10 +181,7 @@ enable(void *context, const weir_plugin_host *host)
 	if (control->in_enable)
 		control->in_enable();
 	code = subscribe(control, host, control->subscriptions);
-	code = code ? code : say(control, host, control->enable_code);
-	if (code == 0)
-		note_seen(control, host);
-	return code;
+	return code ? code : end(control, host, control->enable_code);
 }
 
 static int
@@ -167,10 +191,7 @@ reconfigure(void *context, const weir_plugin_host *host)
 	int code = subscribe(control, host, control->more);
 
 	add(&control->reconfigures, 1);
-	code = code ? code : say(control, host, control->reconfigure_code);
-	if (code == 0)
-		note_seen(control, host);
-	return code;
+	return code ? code : end(control, host, control->reconfigure_code);
 }
 
 static void
@@ -182,6 +203,7 @@ disable(void *context, const weir_plugin_host *host)
 	if (get(&control->inside))
 		add(&control->late, 1);
 	set(&control->running, 0);
+	control->disabled_at = control->clock ? add(control->clock, 1) + 1 : 0;
 	add(&control->disables, 1);
 }
 

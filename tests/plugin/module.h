@@ -6,7 +6,7 @@
 #ifndef WI_TESTS_PLUGIN_MODULE_H
 #define WI_TESTS_PLUGIN_MODULE_H
 
-#include <stdint.h>
+#include <weir/plugin.h>
 
 struct control {
 	/* Calls so far. */
@@ -15,6 +15,7 @@ struct control {
 	uint64_t hanging;               /* handlers that wait for `hang` to end */
 	uint64_t inside;                /* handlers that run now */
 	uint64_t late;                  /* calls of handlers after disable, or before enable */
+	uint64_t thread_ends;           /* destructors of threads that were in a handler (tls.so) */
 	uint64_t running;               /* between enable and disable */
 
 	/* What they are to do. */
@@ -25,10 +26,14 @@ struct control {
 	uint64_t more;                  /* that reconfigure makes */
 	const char *say;                /* host->fail() */
 	const char *pattern;            /* instead of "load.>" */
-	uint64_t with_batch;
+	const char *refuse;             /* the value of "seen" with which enable and reconfigure fail */
+	uint64_t with_batch, talk;      /* talk: a handler that hung says so */
+	weir_pool *pool;                /* in the options of its subscriptions */
 	void (*in_load)(void), (*in_enable)(void), (*in_event)(void);
 	char seen[64];                  /* the setting "seen" at the last enable or reconfigure */
+	uint64_t *clock, disabled_at;   /* clock: counts disables of several */
 	uint64_t number;                /* of the object: its NUMBER, by load */
+	const weir_plugin_host *host;
 };
 
 #endif
