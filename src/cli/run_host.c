@@ -29,7 +29,7 @@
 #include <weir/host.h>
 
 #define SLICE_NS (100 * WI_STOPWATCH_MS)        /* how late a drain may notice a signal */
-#define CLOSE_NS (5 * WI_STOPWATCH_S)           /* also when the time to drain is over */
+#define CLOSE_NS (2 * WI_STOPWATCH_S)           /* also when the time to drain is over */
 
 struct run;
 
@@ -227,8 +227,10 @@ open_streams(struct run *run)
 	}
 	status = wi_streams_add(&run->streams, run->input_fd,
 				run->input_fd == STDIN_FILENO ? "standard input" : run->options->input);
-	if (status == WEIR_OK)
+	if (status == WEIR_OK) {
+		run->input_fd = -1; /* the stream's */
 		return WI_EXIT_OK;
+	}
 	wi_progress_message(&run->progress, "cannot read %s: %s", run->options->input,
 			    weir_status_text(status));
 	return WI_EXIT_FAILED;
@@ -425,7 +427,7 @@ finish(struct run *run)
 static void
 tear_down(struct run *run)
 {
-	if (run->input_fd > STDIN_FILENO && run->streams.stream_count == 0)
+	if (run->input_fd > STDIN_FILENO)
 		close(run->input_fd);
 	wi_listener_close(&run->listener);
 	wi_streams_close(&run->streams);

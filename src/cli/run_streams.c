@@ -109,7 +109,8 @@ gather(struct wi_streams *streams, struct wi_stream *stream)
 	const struct wi_loader *loader = &stream->loader;
 
 	pthread_join(stream->thread, NULL);
-	streams->stream_count++;
+	/* Who only looks whether somebody listens is no input. */
+	streams->stream_count += loader->byte_count > 0;
 	streams->line_count += loader->line_count;
 	streams->empty_count += loader->empty_count;
 	streams->bad_count += loader->bad_count;

@@ -49,7 +49,7 @@ struct wi_streams {
 bool wi_streams_open(struct wi_streams *streams, weir_bus *bus, struct wi_progress *progress,
 		     uint64_t line_size_max);
 
-/* Takes fd, which is closed at its end, if it is not standard input. WEIR_ELIMIT: no room, fd stays the caller's. */
+/* Takes fd, which is closed at its end, if it is not standard input; not if it fails (WEIR_ELIMIT: no room). */
 weir_status wi_streams_add(struct wi_streams *streams, int fd, const char *name);
 
 /* Call when done_fd is readable: gathers what has ended. */
