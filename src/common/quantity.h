@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* quantity.h - read the numbers of the command line, with their suffixes. */
-#ifndef WI_CLI_QUANTITY_H
-#define WI_CLI_QUANTITY_H
+/* quantity.h - numbers that people write, with their suffixes. */
+#ifndef WI_COMMON_QUANTITY_H
+#define WI_COMMON_QUANTITY_H
 
 #include <stdbool.h>
 #include <stdint.h>
