@@ -197,6 +197,13 @@ weir_bus_open(const weir_bus_options *options, const weir_pool_options *default_
 	return weir_bus_open_(WEIR_ABI_, options, default_pool, ret_bus);
 }
 
+/* No reservation is open, and no call under way: a commit would show nothing else. For weir-service. */
+WEIR_HELPER_ int
+weir_is_idle_(const weir_producer *producer)
+{
+	return !__atomic_load_n(&producer->tail->open.state, __ATOMIC_RELAXED);
+}
+
 WEIR_HELPER_ uint64_t
 weir_need_(uint32_t size)
 {
