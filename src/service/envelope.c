@@ -51,9 +51,7 @@ take_text(struct rest *rest, uint32_t size, uint32_t *ret_size)
 static int
 header_good(const struct wi_envelope_header *header)
 {
-	static const uint8_t magic[] = WI_ENVELOPE_MAGIC;
-
-	return !memcmp(header->magic, magic, sizeof magic) && header->version == WEIR_ENVELOPE_VERSION &&
+	return le32toh(header->magic) == WI_ENVELOPE_MAGIC && header->version == WEIR_ENVELOPE_VERSION &&
 	       header->phase >= WEIR_PHASE_BEFORE && header->phase <= WEIR_PHASE_FAILED &&
 	       le16toh(header->header_size) >= sizeof *header && le16toh(header->header_size) % 16 == 0;
 }

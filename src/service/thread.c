@@ -17,6 +17,7 @@ static uint64_t taken[WI_THREAD_COUNT_MAX / 64];
 static pthread_key_t key;
 static int key_made;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+static uint64_t last_serial;
 
 static uint32_t
 take_number(void)
@@ -50,7 +51,7 @@ end_thread(void *value)
 
 	(void)value;
 	wi_thread.number = WI_THREAD_NONE;
-	wi_thread.last_id = 0;
+	wi_thread.last_id = wi_thread.serial = 0;
 	if (number != WI_THREAD_NONE)
 		give_number(number);
 }
@@ -59,7 +60,7 @@ end_thread(void *value)
 static void
 begin_child(void)
 {
-	wi_thread.last_id = 0;
+	wi_thread.last_id = wi_thread.serial = 0;
 }
 
 static void
@@ -102,5 +103,6 @@ wi_thread_begin(void)
 	do
 		wi_thread.last_id = random_seed();
 	while (!wi_thread.last_id || !(wi_thread.last_id + 0x9e3779b97f4a7c15u));
+	wi_thread.serial = __atomic_add_fetch(&last_serial, 1, __ATOMIC_RELAXED);
 	errno = saved;
 }

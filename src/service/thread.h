@@ -3,9 +3,7 @@
 #ifndef WI_SERVICE_THREAD_H
 #define WI_SERVICE_THREAD_H
 
-#include <endian.h>
 #include <stdint.h>
-#include <string.h>
 
 #include <weir/weir.h>
 
@@ -13,8 +11,11 @@
 enum { WI_THREAD_COUNT_MAX = 1024, WI_THREAD_NONE = WI_THREAD_COUNT_MAX };
 
 struct wi_thread {
-	weir_trace trace;       /* span_id also without a trace: the scope that is open */
+	uint64_t trace_id[2];   /* as its bytes lie in memory; zeros: no trace */
+	uint64_t span;          /* of the scope that is open, else of the trace */
 	uint64_t last_id;       /* 0: not begun */
+	uint64_t serial;        /* of the thread: none has had it; 0: not begun */
+	uint32_t trace_flags;
 	uint32_t number;
 };
 
@@ -37,22 +38,6 @@ wi_thread_next_id(void)
 		id = wi_thread.last_id + 0x9e3779b97f4a7c15u;
 	}
 	return wi_thread.last_id = id;
-}
-
-static inline uint64_t
-wi_thread_span(void)
-{
-	uint64_t span;
-
-	memcpy(&span, wi_thread.trace.span_id, sizeof span);
-	return le64toh(span);
-}
-
-static inline void
-wi_thread_set_span(uint64_t span)
-{
-	span = htole64(span);
-	memcpy(wi_thread.trace.span_id, &span, sizeof span);
 }
 
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* trace.c - see <weir/service.h>: the thread's trace, and handlers that go on with their event's. */
+#include <endian.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <weir/service.h>
 
@@ -11,14 +13,24 @@ void
 weir_trace_set(const weir_trace *trace)
 {
 	static const weir_trace none;
+	uint64_t span;
 
-	wi_thread.trace = trace ? *trace : none;
+	if (!trace || !memcmp(trace->trace_id, none.trace_id, sizeof none.trace_id))
+		trace = &none;
+	memcpy(wi_thread.trace_id, trace->trace_id, sizeof trace->trace_id);
+	memcpy(&span, trace->span_id, sizeof span);
+	wi_thread.span = le64toh(span);
+	wi_thread.trace_flags = trace->flags;
 }
 
 void
 weir_trace_get(weir_trace *ret_trace)
 {
-	*ret_trace = wi_thread.trace;
+	uint64_t span = htole64(wi_thread.span);
+
+	memcpy(ret_trace->trace_id, wi_thread.trace_id, sizeof ret_trace->trace_id);
+	memcpy(ret_trace->span_id, &span, sizeof span);
+	ret_trace->flags = (uint8_t)wi_thread.trace_flags;
 }
 
 /* What a subscription has in place of the user's context. */
@@ -33,12 +45,15 @@ static int
 handle(const weir_event *event, const weir_delivery *delivery, void *context)
 {
 	const struct handler *handler = context;
-	weir_trace saved = wi_thread.trace;
+	struct wi_thread saved = wi_thread;
 	int code;
 
 	weir_trace_set(weir_event_trace(event));
 	code = handler->handle(event, delivery, handler->context);
-	wi_thread.trace = saved;
+	wi_thread.trace_id[0] = saved.trace_id[0];
+	wi_thread.trace_id[1] = saved.trace_id[1];
+	wi_thread.trace_flags = saved.trace_flags;
+	wi_thread.span = saved.span;
 	return code;
 }
 
