@@ -20,6 +20,9 @@ static const weir_content nothing;
 
 enum { LINES_AHEAD = 3 };
 
+/* No thread's serial, also not of one that has not begun. */
+#define NO_THREAD UINT64_MAX
+
 static INLINE struct wi_service *
 service_of(const weir_call *call)
 {
@@ -269,7 +272,7 @@ weir_call_begin_(weir_call *call, weir_service *service)
 	            !(call->flags & ~WEIR_ATTRIBUTE_KEY) &&
 	            call->operation < __atomic_load_n(&service_of(call)->operation_count, __ATOMIC_ACQUIRE)))
 		make_invalid(call);
-	call->thread_ = 0;
+	call->thread_ = NO_THREAD;
 	status = weir_thread_get_producer(service_of(call)->bus, &producer);
 	if (!LIKELY(status == WEIR_OK))
 		return count_refused(service_of(call), WEIR_PHASE_BEFORE, status);

@@ -34,12 +34,12 @@ struct wi_tallies {
 void wi_tallies_fini(struct wi_tallies *tallies);
 void wi_tallies_sum(const struct wi_tallies *tallies, weir_service_counts *counts);
 
-/* NULL: makes it, or gives the shared one. The thread has begun. */
+/* This thread's, made if it has none; or the shared one. */
 __attribute__((cold, noinline)) struct wi_tally *wi_tallies_make(struct wi_tallies *tallies);
 __attribute__((cold, noinline)) void wi_tallies_count_refused(struct wi_tallies *tallies, weir_phase phase,
                                                               weir_status status);
 
-/* One event of this phase published. The thread has begun. */
+/* One event of this phase published. */
 static inline void
 wi_tallies_count(struct wi_tallies *tallies, weir_phase phase)
 {

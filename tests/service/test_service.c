@@ -649,6 +649,23 @@ test_trace_subscribe(void **state)
 							&subscription));
 }
 
+static void *
+end_it(void *call)
+{
+	return weir_call_succeed(call, weir_text("elsewhere")) == WEIR_OK ? call : NULL;
+}
+
+static void
+end_on_another_thread(weir_call *call)
+{
+	pthread_t thread;
+	void *ok;
+
+	assert_int_equal(pthread_create(&thread, NULL, end_it, call), 0);
+	pthread_join(thread, &ok);
+	assert_non_null(ok);
+}
+
 /* Begun in a handler of a pool that anybody may poll, and ended outside: not through its producer. */
 static void
 test_ends_outside_its_handler(void **state)
@@ -668,6 +685,14 @@ test_ends_outside_its_handler(void **state)
 	seen_expect(&bus, 4);
 	assert_string_equal(bus.seen[0].topic, "order.after.update");
 	assert_int_equal(bus.seen[0].source, bus.seen[1].source);
+	/* Nor where nothing has ever begun. */
+	caller.open = &call;
+	call = seen_call(WEIR_DELETE);
+	publish_plain(NULL);
+	seen_expect(&bus, 2);
+	end_on_another_thread(&call);
+	seen_expect(&bus, 1);
+	assert_string_equal(bus.seen[0].topic, "order.after.delete");
 }
 
 static int
@@ -696,24 +721,14 @@ test_storm(void **state)
 
 /* -- threads and processes -------------------------------------------------- */
 
-static void *
-end_it(void *call)
-{
-	return weir_call_succeed(call, weir_text("elsewhere")) == WEIR_OK ? call : NULL;
-}
-
 static void
 test_ends_on_another_thread(void **state)
 {
 	weir_call call = seen_call(WEIR_CREATE);
-	pthread_t thread;
-	void *ok;
 
 	(void)state;
 	assert_ok(weir_call_begin(&call, bus.service));
-	assert_int_equal(pthread_create(&thread, NULL, end_it, &call), 0);
-	pthread_join(thread, &ok);
-	assert_non_null(ok);
+	end_on_another_thread(&call);
 	seen_expect(&bus, 2);
 	assert_int_not_equal(bus.seen[0].source, bus.seen[1].source);
 	assert_int_equal(bus.seen[0].envelope.id, bus.seen[1].envelope.id);
