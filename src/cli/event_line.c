@@ -4,8 +4,8 @@
 
 #include "key_hash.h"
 #include "json_text.h"
-#include "timestamp.h"
-#include "traceparent.h"
+#include "text/timestamp.h"
+#include "text/traceparent.h"
 
 #include <ctype.h>
 #include <jansson.h>
