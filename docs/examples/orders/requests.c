@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/* requests.c - which requests come is always the same, when they come is not. */
+#include "requests.h"
+
+#include <stdlib.h>
+
+#include "check.h"
+#include "clock.h"
+
+static uint32_t
+draw(struct requests_thread *thread, uint32_t limit)
+{
+	thread->random = thread->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (uint32_t)((thread->random >> 32) * limit >> 32);
+}
+
+/* -- what is asked for ------------------------------------------------------ */
+
+/* One of the latest orders: it may be paid or deleted by now. */
+static uint64_t
+draw_known(struct requests_thread *thread, int way)
+{
+	unsigned count = thread->known_count[way] < 16 ? thread->known_count[way] : 16;
+
+	return count ? thread->known[way][draw(thread, count)] : UINT64_MAX / 2;
+}
+
+static struct order_request
+draw_request(struct requests_thread *thread, int way, struct orders *orders)
+{
+	uint32_t dice = draw(thread, 100);
+	struct order_request request = {
+		.action = dice < 45 ? ORDER_CREATE : dice < 65 ? ORDER_UPDATE : dice < 90 ? ORDER_PAY : ORDER_DELETE,
+		.customer = draw(thread, ORDERS_CUSTOMERS),
+		.cents = 100 + draw(thread, 20000),
+	};
+
+	request.number = request.action == ORDER_CREATE ? orders_next_number(orders) : draw_known(thread, way);
+	return request;
+}
+
+/* -- asking ----------------------------------------------------------------- */
+
+static void
+note_times(struct requests_seen *seen, uint64_t whole_ns, uint64_t database_ns)
+{
+	if (seen->tried == seen->room) {
+		seen->room = seen->room ? 2 * seen->room : 4096;
+		seen->whole_ns = realloc(seen->whole_ns, seen->room * sizeof(uint32_t));
+		seen->announcing_ns = realloc(seen->announcing_ns, seen->room * sizeof(uint32_t));
+		if (!seen->whole_ns || !seen->announcing_ns)
+			fail("out of memory");
+	}
+	seen->whole_ns[seen->tried] = whole_ns < UINT32_MAX ? (uint32_t)whole_ns : UINT32_MAX;
+	whole_ns -= database_ns;
+	seen->announcing_ns[seen->tried] = whole_ns < UINT32_MAX ? (uint32_t)whole_ns : UINT32_MAX;
+}
+
+static void
+ask(struct requests_thread *thread, int number)
+{
+	const struct way *way = &thread->requests->ways[number];
+	struct order_request request = draw_request(thread, number, way->orders);
+	struct requests_seen *seen = &thread->seen[number];
+	struct order_result result;
+	uint64_t begin = clock_now();
+	int code = way->serve(way->context, &request, &result);
+
+	note_times(seen, clock_now() - begin, result.ns);
+	seen->tried++;
+	*(code ? &seen->refused : &seen->done) += 1;
+	if (code == 0 && request.action == ORDER_CREATE)
+		thread->known[number][thread->known_count[number]++ % 16] = request.number;
+}
+
+/* Who is late does not make up for it. */
+static void
+ask_on(struct requests_thread *thread, int way)
+{
+	const uint64_t period_ns = CLOCK_S / REQUESTS_RATE;
+	uint64_t next = clock_now() + draw(thread, (uint32_t)period_ns), now;
+
+	while (!atomic_load_explicit(&thread->requests->stop, memory_order_relaxed)) {
+		clock_sleep_until(next);
+		ask(thread, way);
+		now = clock_now();
+		next = next + period_ns > now ? next + period_ns : now;
+	}
+}
+
+static void *
+run(void *context)
+{
+	struct requests_thread *thread = context;
+	struct requests *requests = thread->requests;
+
+	for (;;) {
+		pthread_barrier_wait(&requests->gate);
+		if (requests->way < 0)
+			return NULL;
+		ask_on(thread, requests->way);
+		pthread_barrier_wait(&requests->gate);
+	}
+}
+
+void
+requests_open(struct requests *requests, const struct way ways[REQUESTS_WAYS])
+{
+	*requests = (struct requests){.ways = ways};
+	pthread_barrier_init(&requests->gate, NULL, REQUESTS_THREADS + 1);
+	for (unsigned i = 0; i < REQUESTS_THREADS; i++) {
+		struct requests_thread *thread = &requests->threads[i];
+
+		thread->requests = requests;
+		thread->random = i + 1;
+		if (pthread_create(&thread->thread, NULL, run, thread))
+			fail("no thread for requests");
+	}
+}
+
+void
+requests_begin(struct requests *requests, int way)
+{
+	requests->way = way;
+	atomic_store(&requests->stop, false);
+	pthread_barrier_wait(&requests->gate);
+}
+
+void
+requests_end(struct requests *requests)
+{
+	atomic_store(&requests->stop, true);
+	pthread_barrier_wait(&requests->gate);
+}
+
+void
+requests_close(struct requests *requests)
+{
+	requests->way = -1;
+	pthread_barrier_wait(&requests->gate);
+	for (unsigned i = 0; i < REQUESTS_THREADS; i++)
+		pthread_join(requests->threads[i].thread, NULL);
+	pthread_barrier_destroy(&requests->gate);
+}
+
+/* -- what came of it -------------------------------------------------------- */
+
+static int
+compare(const void *a, const void *b)
+{
+	uint32_t first = *(const uint32_t *)a, second = *(const uint32_t *)b;
+
+	return (first > second) - (first < second);
+}
+
+static void
+take_quantiles(uint32_t *times, size_t count, uint32_t ret_ns[2])
+{
+	qsort(times, count, sizeof(*times), compare);
+	ret_ns[0] = count ? times[count / 2] : 0;
+	ret_ns[1] = count ? times[(size_t)((double)count * 0.99)] : 0;
+}
+
+void
+requests_get_figures(struct requests *requests, int way, struct requests_figures *ret_figures)
+{
+	struct requests_seen all = {0};
+
+	for (unsigned i = 0; i < REQUESTS_THREADS; i++) {
+		struct requests_seen *seen = &requests->threads[i].seen[way];
+
+		for (size_t s = 0; s < seen->tried; s++, all.tried++) {
+			note_times(&all, seen->whole_ns[s], 0);
+			all.announcing_ns[all.tried] = seen->announcing_ns[s];
+		}
+		all.done += seen->done;
+		all.refused += seen->refused;
+		free(seen->whole_ns);
+		free(seen->announcing_ns);
+	}
+	*ret_figures = (struct requests_figures){.tried = all.tried, .done = all.done, .refused = all.refused};
+	take_quantiles(all.whole_ns, all.tried, ret_figures->whole_ns);
+	take_quantiles(all.announcing_ns, all.tried, ret_figures->announcing_ns);
+	free(all.whole_ns);
+	free(all.announcing_ns);
+}
