@@ -6,6 +6,8 @@
  * What was acknowledged is there, nothing is damaged, and the journal goes on.
  * $WEIR_JOURNAL_KILLS: how many at random, and how many losses of power; from 1,000 on the script is
  * killed before every call, below that before some.
+ *
+ * usage: fault_journal_kill [batched|commit|power|random]
  */
 #include <signal.h>
 #include <stdio.h>
@@ -295,23 +297,35 @@ kill_at_random(uint64_t times)
 	printf("killed at random %llu times, %llu events recorded\n", (ull)times, (ull)events);
 }
 
+/* Without an argument all parts are run. */
+static bool
+chosen(int argc, char **argv, const char *part)
+{
+	return argc < 2 || strcmp(argv[1], part) == 0;
+}
+
 int
-main(void)
+main(int argc, char **argv)
 {
 	const char *given = getenv("WEIR_JOURNAL_KILLS");
 	uint64_t times = given ? strtoull(given, NULL, 10) : 20;
 	uint64_t stride = times >= 1000 ? 1 : times >= 100 ? 3 : 10;
 
 	support_begin("fault_journal_kill");
-	alarm((unsigned)(80 + times));
+	alarm((unsigned)(80 + times * 2 / 5));
 	shim_begin();
 	shared = mmap(NULL, NUMBERS * sizeof *shared, PROT_READ | PROT_WRITE,
 	              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK(shared != MAP_FAILED, "mmap");
-	kill_before_each(WI_DURABILITY_BATCHED, stride);
-	kill_before_each(WI_DURABILITY_COMMIT, stride);
-	lose_power(WI_DURABILITY_COMMIT, times);
-	lose_power(WI_DURABILITY_BATCHED, times);
-	kill_at_random(times);
+	if (chosen(argc, argv, "batched"))
+		kill_before_each(WI_DURABILITY_BATCHED, stride);
+	if (chosen(argc, argv, "commit"))
+		kill_before_each(WI_DURABILITY_COMMIT, stride);
+	if (chosen(argc, argv, "power")) {
+		lose_power(WI_DURABILITY_COMMIT, times);
+		lose_power(WI_DURABILITY_BATCHED, times);
+	}
+	if (chosen(argc, argv, "random"))
+		kill_at_random(times);
 	return 0;
 }

@@ -51,7 +51,7 @@ load(const weir_plugin_host *host, void **ret_context)
 {
 	struct plugin *plugin;
 
-	if (host->size < offsetof(weir_plugin_host, stopping) + sizeof host->stopping)
+	if (host->size < offsetof(weir_plugin_host, stopping) + sizeof host->stopping || !host->stopping)
 		return host->fail(host, "this program's weir is too old: it cannot say when to stop");
 	plugin = calloc(1, sizeof *plugin);
 	if (!plugin)

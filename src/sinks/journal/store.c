@@ -833,8 +833,7 @@ void
 wi_store_close(struct wi_store *store)
 {
 	if (store->database)
-		sqlite3_wal_checkpoint_v2(store->database, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL,
-		                          NULL);
+		end_file(store);
 	close_database(store);
 	release(store);
 }
