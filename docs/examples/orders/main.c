@@ -87,6 +87,9 @@ main(int argc, char **argv)
 		fputs("\r\033[K", stderr);
 	if (!complete)
 		return 130;
-	(options.json ? verdict_print_json : verdict_print)(&verdict, stdout);
+	if (options.json)
+		verdict_print_json(&verdict, stdout);
+	else
+		verdict_print(&verdict, options.keep ? scene.place.data : NULL, stdout);
 	return verdict_holds(&verdict) ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -47,6 +47,21 @@ check_empty(const char *path)
 	closedir(stream);
 }
 
+static char to_remove[PATH_MAX];
+
+static int
+remove_one(const char *path, const struct stat *status, int type, struct FTW *walk)
+{
+	(void)status, (void)type, (void)walk;
+	return remove(path);
+}
+
+static void
+remove_run(void)
+{
+	nftw(to_remove, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 void
 place_open(struct place *place, const char *keep)
 {
@@ -60,6 +75,8 @@ place_open(struct place *place, const char *keep)
 	}
 	if (!mkdtemp(made) || !realpath(made, place->run))
 		fail("%s: %s", made, strerror(errno));
+	strcpy(to_remove, place->run);
+	atexit(remove_run);
 	plugins = place_path(place->run, "plugins");
 	make_directory(plugins);
 	data = keep ? strdup(keep) : place_path(place->run, "data");
@@ -69,19 +86,6 @@ place_open(struct place *place, const char *keep)
 	free(data);
 	free(plugins);
 	free(made);
-}
-
-static int
-remove_one(const char *path, const struct stat *status, int type, struct FTW *walk)
-{
-	(void)status, (void)type, (void)walk;
-	return remove(path);
-}
-
-void
-place_close(struct place *place)
-{
-	nftw(place->run, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 /* -- files ------------------------------------------------------------------ */

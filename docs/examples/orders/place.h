@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * place.h - the directories of a run: that of the socket, the plugins and the configuration, which is
- *           made and removed, and that of the databases, which may be kept.
+ *           made now and removed when the program exits, and that of the databases, which may be kept.
  */
 #ifndef ORDERS_PLACE_H
 #define ORDERS_PLACE_H
@@ -15,7 +15,6 @@ struct place {
 
 /* keep: where the databases stay, made if it is not there, otherwise empty; NULL: nowhere. */
 void place_open(struct place *place, const char *keep);
-void place_close(struct place *place);
 
 /* weir.ini with the names of the directories, in place->run; to be given to free(). */
 char *place_configure(const struct place *place, const char *file);

@@ -16,13 +16,34 @@ draw(struct requests_thread *thread, uint32_t limit)
 
 /* -- what is asked for ------------------------------------------------------ */
 
-/* One of the latest orders: it may be paid or deleted by now. */
-static uint64_t
+/* The place of an order that it knows of; of none, when there are few. */
+static uint64_t *
 draw_known(struct requests_thread *thread, int way)
 {
-	unsigned count = thread->known_count[way] < 16 ? thread->known_count[way] : 16;
+	uint64_t *known;
 
-	return count ? thread->known[way][draw(thread, count)] : UINT64_MAX / 2;
+	for (int tries = 0; tries < REQUESTS_KNOWN; tries++) {
+		known = &thread->known[way][draw(thread, REQUESTS_KNOWN)];
+		if (*known)
+			break;
+	}
+	return known;
+}
+
+/* Some paid and deleted orders are not forgotten: the next request for them is refused. */
+static void
+remember(struct requests_thread *thread, int way, const struct order_request *request, int code)
+{
+	bool gone = request->action == ORDER_PAY || request->action == ORDER_DELETE;
+	uint64_t *known = thread->known[way], *end = known + REQUESTS_KNOWN;
+	uint64_t wanted = request->action == ORDER_CREATE ? 0 : request->number;
+
+	if (request->action == ORDER_CREATE ? code != 0 : code == 0 && (!gone || draw(thread, 8) == 0))
+		return;
+	while (known < end && *known != wanted)
+		known++;
+	if (known < end)
+		*known = request->action == ORDER_CREATE ? request->number : 0;
 }
 
 static struct order_request
@@ -30,12 +51,12 @@ draw_request(struct requests_thread *thread, int way, struct orders *orders)
 {
 	uint32_t dice = draw(thread, 100);
 	struct order_request request = {
-		.action = dice < 45 ? ORDER_CREATE : dice < 65 ? ORDER_UPDATE : dice < 90 ? ORDER_PAY : ORDER_DELETE,
+		.action = dice < 45 ? ORDER_CREATE : dice < 60 ? ORDER_UPDATE : dice < 90 ? ORDER_PAY : ORDER_DELETE,
 		.customer = draw(thread, ORDERS_CUSTOMERS),
 		.cents = 100 + draw(thread, 20000),
 	};
 
-	request.number = request.action == ORDER_CREATE ? orders_next_number(orders) : draw_known(thread, way);
+	request.number = request.action == ORDER_CREATE ? orders_next_number(orders) : *draw_known(thread, way);
 	return request;
 }
 
@@ -69,8 +90,7 @@ ask(struct requests_thread *thread, int number)
 	note_times(seen, clock_now() - begin, result.ns);
 	seen->tried++;
 	*(code ? &seen->refused : &seen->done) += 1;
-	if (code == 0 && request.action == ORDER_CREATE)
-		thread->known[number][thread->known_count[number]++ % 16] = request.number;
+	remember(thread, number, &request, code);
 }
 
 /* Who is late does not make up for it. */

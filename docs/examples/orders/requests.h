@@ -7,12 +7,13 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "orders.h"
 
-enum { REQUESTS_THREADS = 3, REQUESTS_RATE = 1000 };
+enum { REQUESTS_THREADS = 3, REQUESTS_RATE = 1000, REQUESTS_KNOWN = 256 };
 
 /* A way to serve requests, and what the threads found out about it. */
 struct way {
@@ -41,9 +42,8 @@ struct requests_thread {
 	struct requests *requests;
 	pthread_t thread;
 	uint64_t random;
-	/* Orders that it knows of, for each way: the latest ones. */
-	uint64_t known[REQUESTS_WAYS][16];
-	unsigned known_count[REQUESTS_WAYS];
+	/* Orders that it knows of, for each way; 0: none. */
+	uint64_t known[REQUESTS_WAYS][REQUESTS_KNOWN];
 	struct requests_seen seen[REQUESTS_WAYS];
 };
 

@@ -3,30 +3,45 @@
 #include "verdict.h"
 
 #include <inttypes.h>
+#include <limits.h>
+#include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "check.h"
 
 /* -- claims ----------------------------------------------------------------- */
 
-static void
-add(struct verdict *verdict, struct claim claim)
+static struct claim *
+add(struct verdict *verdict, const char *id, uint64_t left, uint64_t right)
 {
-	if (verdict->claim_count == VERDICT_CLAIMS_MAX)
+	struct claim *claim = &verdict->claims[verdict->claim_count++];
+
+	if (verdict->claim_count > VERDICT_CLAIMS_MAX)
 		fail("too many claims");
-	verdict->claims[verdict->claim_count++] = claim;
+	*claim = (struct claim){.id = id, .left = left, .right = right};
+	return claim;
 }
 
 void
-verdict_same(struct verdict *verdict, const char *id, const char *text, uint64_t left, uint64_t right)
+verdict_none(struct verdict *verdict, const char *id, uint64_t left, uint64_t right, const char *text)
 {
-	add(verdict, (struct claim){id, text, left, right, left == right});
+	struct claim *claim = add(verdict, id, left, right);
+
+	snprintf(claim->text, sizeof(claim->text), "%s", text);
+	claim->holds = left == 0 && right == 0;
 }
 
 void
-verdict_some(struct verdict *verdict, const char *id, const char *text, uint64_t left, uint64_t right)
+verdict_some(struct verdict *verdict, const char *id, uint64_t left, uint64_t right, const char *format, ...)
 {
-	add(verdict, (struct claim){id, text, left, right, left == right && left > 0});
+	struct claim *claim = add(verdict, id, left, right);
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(claim->text, sizeof(claim->text), format, arguments);
+	va_end(arguments);
+	claim->holds = left == right && left > 0;
 }
 
 bool
@@ -40,9 +55,8 @@ verdict_holds(const struct verdict *verdict)
 
 /* -- for people ------------------------------------------------------------- */
 
-/* 1,234,567 */
-static const char *
-grouped(uint64_t number, char text[32])
+const char *
+verdict_number(uint64_t number, char text[32])
 {
 	char digits[24], *at = text;
 	int length = snprintf(digits, sizeof(digits), "%" PRIu64, number);
@@ -57,35 +71,69 @@ grouped(uint64_t number, char text[32])
 }
 
 static void
-print_claim(const struct claim *claim, FILE *stream)
+print_claims(const struct verdict *verdict, FILE *stream)
 {
-	char left[32], right[32];
+	char left[32], right[32], head[80];
 
-	fprintf(stream, "  %-48s %10s  %10s  %s\n", claim->text, grouped(claim->left, left),
-	        grouped(claim->right, right), claim->holds ? "ok" : "FAILED");
+	snprintf(head, sizeof(head), "%s orders asked for, %s refused; counted twice:",
+	         verdict_number(verdict->figures[0].tried, left),
+	         verdict_number(verdict->figures[0].refused, right));
+	fprintf(stream, "  %-52s %8s %9s\n", head, "once", "again");
+	for (unsigned i = 0; i < verdict->claim_count; i++) {
+		const struct claim *claim = &verdict->claims[i];
+
+		fprintf(stream, "  %-52s %8s %9s  %s\n", claim->text, verdict_number(claim->left, left),
+		        verdict_number(claim->right, right), claim->holds ? "ok" : "FAILED");
+	}
 }
 
 static void
-print_times(const char *name, const struct requests_figures *figures, FILE *stream)
+print_times(const struct verdict *verdict, FILE *stream)
 {
 	char tried[32];
 
-	fprintf(stream, "  %-22s %9s %10.1f %9.1f %12.1f %9.1f\n", name, grouped(figures->tried, tried),
-	        figures->announcing_ns[0] / 1e3, figures->announcing_ns[1] / 1e3,
-	        figures->whole_ns[0] / 1e3, figures->whole_ns[1] / 1e3);
+	fprintf(stream, "\n  %-18s %10s %20s %21s\n", "a request, in us", "requests", "announcing p50   p99",
+	        "all of it p50   p99");
+	for (int i = 0; i < REQUESTS_WAYS; i++) {
+		const struct requests_figures *figures = &verdict->figures[i];
+
+		fprintf(stream, "  %-18s %10s %14.1f %5.0f %15.1f %5.0f\n", verdict->ways[i],
+		        verdict_number(figures->tried, tried), figures->announcing_ns[0] / 1e3,
+		        figures->announcing_ns[1] / 1e3, figures->whole_ns[0] / 1e3,
+		        figures->whole_ns[1] / 1e3);
+	}
+	fputs("  Direct calls wait for the journal's commit; queue and weir leave it to a thread.\n", stream);
+}
+
+/* A path that also works from here, if it is shorter. */
+static const char *
+shown(const char *path)
+{
+	char here[PATH_MAX];
+	size_t length = getcwd(here, sizeof(here)) ? strlen(here) : 0;
+
+	return length && strncmp(path, here, length) == 0 && path[length] == '/' ? path + length + 1 : path;
+}
+
+/* Commands that work: each is what follows a "$", and more where a line ends in "|". */
+static void
+print_next(const char *data, FILE *stream)
+{
+	const char *weir = shown(ORDERS_WEIR);
+
+	fputs("\n  Next, the story of an order, all of it published again, and real events:\n", stream);
+	fprintf(stream, "  $ %s journal show --full --key 7 %s/audit.db\n", weir, data);
+	fprintf(stream, "  $ %s journal export %s/audit.db |\n      %s run\n", weir, data, weir);
+	fprintf(stream, "  $ %s run %s\n", weir, shown(ORDERS_SAMPLE));
 }
 
 void
-verdict_print(const struct verdict *verdict, FILE *stream)
+verdict_print(const struct verdict *verdict, const char *data, FILE *stream)
 {
-	fprintf(stream, "\n  %-48s %10s  %10s\n", "what must be the same", "here", "there");
-	for (unsigned i = 0; i < verdict->claim_count; i++)
-		print_claim(&verdict->claims[i], stream);
-	fprintf(stream, "\n  %-22s %9s %20s %22s\n", "", "", "announcing, us", "the whole request, us");
-	fprintf(stream, "  %-22s %9s %10s %9s %12s %9s\n", "the way of a request", "requests", "median", "p99",
-	        "median", "p99");
-	for (int i = 0; i < REQUESTS_WAYS; i++)
-		print_times(verdict->ways[i], &verdict->figures[i], stream);
+	print_claims(verdict, stream);
+	print_times(verdict, stream);
+	if (data)
+		print_next(shown(data), stream);
 }
 
 /* -- for programs ----------------------------------------------------------- */

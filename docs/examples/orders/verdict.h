@@ -12,7 +12,8 @@
 enum { VERDICT_CLAIMS_MAX = 16 };
 
 struct claim {
-	const char *id, *text;
+	const char *id;
+	char text[64];
 	uint64_t left, right;
 	bool holds;
 };
@@ -25,14 +26,19 @@ struct verdict {
 	struct requests_figures figures[REQUESTS_WAYS];
 };
 
-/* Both must be the same. */
-void verdict_same(struct verdict *verdict, const char *id, const char *text, uint64_t left, uint64_t right);
-/* And there must have been some. */
-void verdict_some(struct verdict *verdict, const char *id, const char *text, uint64_t left, uint64_t right);
+/* Both must be 0. */
+void verdict_none(struct verdict *verdict, const char *id, uint64_t left, uint64_t right, const char *text);
+/* Both must be the same, and not 0. */
+void verdict_some(struct verdict *verdict, const char *id, uint64_t left, uint64_t right,
+                  const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* 1,234,567 */
+const char *verdict_number(uint64_t number, char text[32]);
 
 bool verdict_holds(const struct verdict *verdict);
 
-void verdict_print(const struct verdict *verdict, FILE *stream);
+/* data: where the databases are kept, NULL if they are not. */
+void verdict_print(const struct verdict *verdict, const char *data, FILE *stream);
 void verdict_print_json(const struct verdict *verdict, FILE *stream);
 
 #endif
