@@ -56,7 +56,7 @@ run_script(void *context)
 	struct script *script = context;
 	int code = script_run(script);
 
-	CHECK(code == 0, "code %d", code);
+	CHECK(code == 0, "code %d: %s", code, script->problem);
 }
 
 /* It goes on where it was: without a step by hand, and whole. */

@@ -86,9 +86,8 @@ fill(struct batch *batch, uint64_t first)
 static int
 open_store(struct script *script)
 {
-	char problem[WI_STORE_PROBLEM_SIZE];
-
-	return script->store ? 0 : wi_store_open(&script->options, &script->store, problem);
+	return script->store ? 0 :
+	                       wi_store_open(&script->options, &script->store, script->problem);
 }
 
 static int

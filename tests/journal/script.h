@@ -18,6 +18,7 @@ struct script {
 	struct wi_store_options options;
 	struct wi_store *store;
 	uint32_t batches;
+	char problem[WI_STORE_PROBLEM_SIZE];    /* of the last opening that failed */
 	uint64_t *recorded;     /* the last number that was acknowledged; may lie in shared memory */
 };
 

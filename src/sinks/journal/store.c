@@ -712,7 +712,13 @@ end_file(struct wi_store *store)
 	sqlite3_finalize(store->insert);
 	sqlite3_finalize(store->commit);
 	store->begin = store->insert = store->commit = NULL;
-	/* If somebody reads it stays as it is, which harms nobody. */
+	/*
+	 * This writes the first page under a rollback journal, where NORMAL is not enough: if power is
+	 * lost, SQLite may restore that page from a journal of which only a part came to the disk. If
+	 * somebody reads the file stays as it is, which harms nobody.
+	 */
+	if (store->options.durability != WI_DURABILITY_NONE)
+		sqlite3_exec(store->database, "PRAGMA synchronous=FULL", NULL, NULL, NULL);
 	sqlite3_exec(store->database, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL);
 	close_database(store);
 	return true;
