@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 struct audit {
-	uint64_t events[3];             /* rows of order.before.>, after, failed, as SQLite counts them */
+	uint64_t events[3]; /* rows of order.before.>, after, failed, as SQLite counts them */
 	uint64_t rows;                  /* all of them: also those about the journal itself */
 	uint64_t verified;              /* as `weir journal verify` counts them */
 	bool whole;                     /* as it says: each row is tied to the one before */

@@ -21,7 +21,8 @@ clock_now(void)
 static inline void
 clock_sleep_until(uint64_t ns)
 {
-	const struct timespec then = {.tv_sec = (time_t)(ns / CLOCK_S), .tv_nsec = (long)(ns % CLOCK_S)};
+	const struct timespec then = {.tv_sec = (time_t)(ns / CLOCK_S),
+				      .tv_nsec = (long)(ns % CLOCK_S)};
 
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &then, NULL) != 0)
 		;

@@ -11,7 +11,7 @@
 /* A message to the customer takes 10 ms: far more come than it can send. */
 struct mail {
 	atomic_ullong sent, missed;
-	atomic_bool hurry;              /* sending takes no time any more: it is to come to an end */
+	atomic_bool hurry; /* sending takes no time any more: it is to come to an end */
 };
 
 int mail_on_event(const weir_event *event, const weir_delivery *delivery, void *mail);

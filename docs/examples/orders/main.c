@@ -27,7 +27,8 @@ parse_option(int key, char *argument, struct argp_state *state)
 	switch (key) {
 	case 's':
 		options->seconds = strtod(argument, &end);
-		if (*end != '\0' || end == argument || !(options->seconds >= 2 && options->seconds <= 3600))
+		if (*end != '\0' || end == argument ||
+		    !(options->seconds >= 2 && options->seconds <= 3600))
 			argp_error(state, "--seconds: '%s' is no number from 2 to 3600", argument);
 		return 0;
 	case 'k':
@@ -51,7 +52,8 @@ static const struct argp parser = {
 	.options = help,
 	.parser = parse_option,
 	.doc = "An order service on weir, and a table that proves what became of its events.\v"
-	       "Exit status: 0 all of it holds; 1 something does not; 64 wrong usage; 130 interrupted."};
+	       "Exit status: 0 all of it holds; 1 something does not; 64 wrong usage; "
+	       "130 interrupted."};
 
 /* One line that moves, on a terminal alone. */
 static void

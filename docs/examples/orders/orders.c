@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* orders.c - one connection: SQLite has one writer at a time, and who waits for the lock waits least. */
+/* orders.c - one connection and a lock, since SQLite has one writer at a time. */
 #include "orders.h"
 
 #include <inttypes.h>
@@ -12,7 +12,9 @@
 #include "check.h"
 #include "clock.h"
 
-enum statement { BEGIN, COMMIT, ROLLBACK, FIND, OPEN_SUM, INSERT, UPDATE, PAY, DELETE, TOTALS, STATEMENTS };
+enum statement {
+	BEGIN, COMMIT, ROLLBACK, FIND, OPEN_SUM, INSERT, UPDATE, PAY, DELETE, TOTALS, STATEMENTS
+};
 
 static const char schema[] =
 	"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
@@ -58,7 +60,8 @@ orders_open(const char *path)
 	    sqlite3_exec(orders->database, schema, NULL, NULL, NULL) != SQLITE_OK)
 		fail("%s: %s", path, orders ? sqlite3_errmsg(orders->database) : "out of memory");
 	for (int i = 0; i < STATEMENTS; i++)
-		if (sqlite3_prepare_v2(orders->database, texts[i], -1, &orders->statements[i], NULL) != SQLITE_OK)
+		if (sqlite3_prepare_v2(orders->database, texts[i], -1, &orders->statements[i],
+				       NULL) != SQLITE_OK)
 			fail("%s: %s", path, sqlite3_errmsg(orders->database));
 	pthread_mutex_init(&orders->lock, NULL);
 	return orders;
@@ -138,7 +141,9 @@ create(struct orders *orders, const struct order_request *request, struct order_
 
 	if (code)
 		return code;
-	*change = (struct order_change){.customer = request->customer, .orders = 1, .open_cents = request->cents};
+	change->customer = request->customer;
+	change->orders = 1;
+	change->open_cents = request->cents;
 	return run(orders, INSERT, (int64_t)request->number, request->customer, request->cents);
 }
 
@@ -178,7 +183,10 @@ transact(struct orders *orders, const struct order_request *request, struct orde
 
 	if (code)
 		return code;
-	code = request->action == ORDER_CREATE ? create(orders, request, change) : alter(orders, request, change);
+	if (request->action == ORDER_CREATE)
+		code = create(orders, request, change);
+	else
+		code = alter(orders, request, change);
 	if (code == 0)
 		code = run(orders, COMMIT, 0, 0, 0);
 	if (code)
@@ -252,11 +260,11 @@ order_request_json(const struct order_request *request, char text[ORDERS_JSON_SI
 	int length = snprintf(text, ORDERS_JSON_SIZE, "{\"order\":%" PRIu64, request->number);
 
 	if (request->action == ORDER_CREATE)
-		length += snprintf(text + length, ORDERS_JSON_SIZE - (size_t)length, ",\"customer\":%u",
-		                   request->customer);
+		length += snprintf(text + length, ORDERS_JSON_SIZE - (size_t)length,
+				   ",\"customer\":%u", request->customer);
 	if (request->action == ORDER_CREATE || request->action == ORDER_UPDATE)
-		length += snprintf(text + length, ORDERS_JSON_SIZE - (size_t)length, ",\"cents\":%u",
-		                   request->cents);
+		length += snprintf(text + length, ORDERS_JSON_SIZE - (size_t)length,
+				   ",\"cents\":%u", request->cents);
 	snprintf(text + length, ORDERS_JSON_SIZE - (size_t)length, "}");
 }
 
@@ -264,6 +272,7 @@ void
 order_change_json(const struct order_change *change, char text[ORDERS_JSON_SIZE])
 {
 	snprintf(text, ORDERS_JSON_SIZE,
-	         "{\"customer\":%u,\"orders\":%" PRId64 ",\"open\":%" PRId64 ",\"paid\":%" PRId64 "}",
-	         change->customer, change->orders, change->open_cents, change->paid_cents);
+		 "{\"customer\":%u,\"orders\":%" PRId64 ",\"open\":%" PRId64 ",\"paid\":%" PRId64
+		 "}",
+		 change->customer, change->orders, change->open_cents, change->paid_cents);
 }

@@ -66,7 +66,8 @@ void
 place_open(struct place *place, const char *keep)
 {
 	const char *temporary = getenv("TMPDIR");
-	char *made = place_path(temporary && *temporary == '/' ? temporary : "/tmp", "weir-orders-XXXXXX");
+	char *made = place_path(temporary && *temporary == '/' ? temporary : "/tmp",
+				"weir-orders-XXXXXX");
 	char *data, *plugins;
 
 	if (keep) {

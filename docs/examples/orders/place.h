@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * place.h - the directories of a run: that of the socket, the plugins and the configuration, which is
- *           made now and removed when the program exits, and that of the databases, which may be kept.
+ * place.h - the directories of a run: that of the socket, the plugins and the configuration, which
+ *           is made now and removed when the program exits, and that of the databases, which may be
+ *           kept.
  */
 #ifndef ORDERS_PLACE_H
 #define ORDERS_PLACE_H

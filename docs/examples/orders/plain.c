@@ -12,8 +12,9 @@
 static void
 open_topics(struct listeners *listeners)
 {
-	static const char *const phases[] = {[WEIR_PHASE_BEFORE] = "before", [WEIR_PHASE_AFTER] = "after",
-	                                     [WEIR_PHASE_FAILED] = "failed"};
+	static const char *const phases[] = {[WEIR_PHASE_BEFORE] = "before",
+					     [WEIR_PHASE_AFTER] = "after",
+					     [WEIR_PHASE_FAILED] = "failed"};
 	static const char *const actions[] = {[ORDER_CREATE] = "create", [ORDER_UPDATE] = "update",
 	                                      [ORDER_PAY] = "pay", [ORDER_DELETE] = "delete"};
 	char name[64];
@@ -21,7 +22,9 @@ open_topics(struct listeners *listeners)
 	for (int phase = WEIR_PHASE_BEFORE; phase <= WEIR_PHASE_FAILED; phase++)
 		for (int action = ORDER_CREATE; action <= ORDER_DELETE; action++) {
 			snprintf(name, sizeof(name), "order.%s.%s", phases[phase], actions[action]);
-			check(weir_topic_open(listeners->bus, name, &listeners->topics[phase][action]), name);
+			check(weir_topic_open(listeners->bus, name,
+					      &listeners->topics[phase][action]),
+			      name);
 		}
 }
 
@@ -65,9 +68,10 @@ listeners_take(struct listeners *listeners, const struct announcement *announcem
 
 	attributes.flags = WEIR_ATTRIBUTE_KEY;
 	attributes.key = announcement->number;
-	length = snprintf(text, sizeof(text), "{\"data\":%s,\"result\":%s,\"code\":%d,\"error\":\"%s\"}",
-	                  announcement->data, announcement->result, announcement->code,
-	                  announcement->problem);
+	length = snprintf(text, sizeof(text),
+			  "{\"data\":%s,\"result\":%s,\"code\":%d,\"error\":\"%s\"}",
+			  announcement->data, announcement->result, announcement->code,
+			  announcement->problem);
 	check(weir_publish_with(listeners->producer, topic, &attributes, text, (uint32_t)length),
 	      "a journal's row");
 	listeners->events++;
@@ -137,7 +141,8 @@ direct_announce(struct direct *direct, const struct announcement *announcement)
 }
 
 int
-direct_serve(struct direct *direct, const struct order_request *request, struct order_result *ret_result)
+direct_serve(struct direct *direct, const struct order_request *request,
+	     struct order_result *ret_result)
 {
 	struct announcement announcement;
 
@@ -245,7 +250,8 @@ queue_announce(struct queue *queue, const struct announcement *announcement)
 }
 
 int
-queue_serve(struct queue *queue, const struct order_request *request, struct order_result *ret_result)
+queue_serve(struct queue *queue, const struct order_request *request,
+	    struct order_result *ret_result)
 {
 	struct announcement announcement;
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plain.h - the same shop without weir, to compare with: the handlers are called by the request's own
- *           thread, or by another one, which takes announcements from a queue with a mutex.
+ * plain.h - the same shop without weir, to compare with: the handlers are called by the request's
+ *           own thread, or by another one, which takes announcements from a queue with a mutex.
  *
- * The handlers are the journal and the projection; mail and warehouse are left out, or they would be
- * all that is seen: 10 ms for a message.
+ * The handlers are the journal and the projection. Mail and warehouse are left out: a message takes
+ * 10 ms, and nothing else would be seen.
  */
 #ifndef ORDERS_PLAIN_H
 #define ORDERS_PLAIN_H

@@ -13,8 +13,8 @@ read_change(weir_content content, struct order_change *ret_change)
 {
 	json_t *object = json_loadb(content.bytes, content.size, 0, NULL);
 	json_int_t customer = 0, orders = 0, open_cents = 0, paid_cents = 0;
-	int bad = json_unpack(object, "{s:I, s:I, s:I, s:I}", "customer", &customer, "orders", &orders,
-	                      "open", &open_cents, "paid", &paid_cents);
+	int bad = json_unpack(object, "{s:I, s:I, s:I, s:I}", "customer", &customer, "orders",
+			      &orders, "open", &open_cents, "paid", &paid_cents);
 
 	json_decref(object);
 	*ret_change = (struct order_change){(unsigned)customer, orders, open_cents, paid_cents};
@@ -56,8 +56,9 @@ projection_compare(const struct projection *projection, struct orders *orders)
 	for (unsigned i = 0; i < ORDERS_CUSTOMERS; i++) {
 		const struct order_change *total = &projection->totals[i];
 
-		same += total->orders == stored[i].orders && total->open_cents == stored[i].open_cents &&
-		        total->paid_cents == stored[i].paid_cents;
+		same += total->orders == stored[i].orders &&
+			total->open_cents == stored[i].open_cents &&
+			total->paid_cents == stored[i].paid_cents;
 	}
 	return same;
 }

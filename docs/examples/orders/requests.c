@@ -10,7 +10,8 @@
 static uint32_t
 draw(struct requests_thread *thread, uint32_t limit)
 {
-	thread->random = thread->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	thread->random =
+		thread->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
 	return (uint32_t)((thread->random >> 32) * limit >> 32);
 }
 
@@ -30,34 +31,30 @@ draw_known(struct requests_thread *thread, int way)
 	return known;
 }
 
-/* Some paid and deleted orders are not forgotten: the next request for them is refused. */
+static void
+replace_known(struct requests_thread *thread, int way, uint64_t from, uint64_t to)
+{
+	uint64_t *known = thread->known[way];
+
+	for (int i = 0; i < REQUESTS_KNOWN; i++)
+		if (known[i] == from) {
+			known[i] = to;
+			return;
+		}
+}
+
+/* Some paid and deleted orders are not forgotten at once: the next request for them is refused. */
 static void
 remember(struct requests_thread *thread, int way, const struct order_request *request, int code)
 {
 	bool gone = request->action == ORDER_PAY || request->action == ORDER_DELETE;
-	uint64_t *known = thread->known[way], *end = known + REQUESTS_KNOWN;
-	uint64_t wanted = request->action == ORDER_CREATE ? 0 : request->number;
 
-	if (request->action == ORDER_CREATE ? code != 0 : code == 0 && (!gone || draw(thread, 8) == 0))
-		return;
-	while (known < end && *known != wanted)
-		known++;
-	if (known < end)
-		*known = request->action == ORDER_CREATE ? request->number : 0;
-}
-
-static struct order_request
-draw_request(struct requests_thread *thread, int way, struct orders *orders)
-{
-	uint32_t dice = draw(thread, 100);
-	struct order_request request = {
-		.action = dice < 45 ? ORDER_CREATE : dice < 60 ? ORDER_UPDATE : dice < 90 ? ORDER_PAY : ORDER_DELETE,
-		.customer = draw(thread, ORDERS_CUSTOMERS),
-		.cents = 100 + draw(thread, 20000),
-	};
-
-	request.number = request.action == ORDER_CREATE ? orders_next_number(orders) : *draw_known(thread, way);
-	return request;
+	if (request->action == ORDER_CREATE) {
+		if (code == 0)
+			replace_known(thread, way, 0, request->number);
+	} else if (code != 0 || (gone && draw(thread, 8) > 0)) {
+		replace_known(thread, way, request->number, 0);
+	}
 }
 
 /* -- asking ----------------------------------------------------------------- */
@@ -198,7 +195,7 @@ requests_get_figures(struct requests *requests, int way, struct requests_figures
 		free(seen->whole_ns);
 		free(seen->announcing_ns);
 	}
-	*ret_figures = (struct requests_figures){.tried = all.tried, .done = all.done, .refused = all.refused};
+	*ret_figures = (struct requests_figures){all.tried, all.done, all.refused, {0}, {0}};
 	take_quantiles(all.whole_ns, all.tried, ret_figures->whole_ns);
 	take_quantiles(all.announcing_ns, all.tried, ret_figures->announcing_ns);
 	free(all.whole_ns);

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * requests.h - threads that ask for things, each a thousand times a second, and a clock in their hand.
- */
+/* requests.h - threads that ask for things, a thousand times a second each, and take the time. */
 #ifndef ORDERS_REQUESTS_H
 #define ORDERS_REQUESTS_H
 
@@ -19,7 +17,8 @@ enum { REQUESTS_THREADS = 3, REQUESTS_RATE = 1000, REQUESTS_KNOWN = 256 };
 struct way {
 	const char *name;
 	struct orders *orders;          /* that `serve` works on: for numbers */
-	int (*serve)(void *context, const struct order_request *request, struct order_result *ret_result);
+	int (*serve)(void *context, const struct order_request *request,
+		     struct order_result *ret_result);
 	void *context;
 };
 

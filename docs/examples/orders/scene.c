@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* scene.c - see scene.h. To embed weir takes scene_open() and scene_close(); the rest is there to prove it. */
+/* scene.c - to embed weir takes open_host() and open_handlers(); the rest is there to prove it. */
 #include "scene.h"
 
 #include <jansson.h>
@@ -40,8 +40,8 @@ open_host(struct scene *scene)
 }
 
 static weir_subscription
-subscribe(struct scene *scene, const char *pool, const char *pattern, weir_handler_fn handler, void *context,
-          uint32_t failures)
+subscribe(struct scene *scene, const char *pool, const char *pattern, weir_handler_fn handler,
+	  void *context, uint32_t failures)
 {
 	weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
 	weir_subscription subscription;
@@ -49,7 +49,8 @@ subscribe(struct scene *scene, const char *pool, const char *pattern, weir_handl
 	options.pool = weir_host_pool(scene->host, pool);
 	options.quarantine_failure_count = failures;
 	options.quarantine_ns = 200 * CLOCK_MS;
-	check(weir_subscribe(scene->bus, pattern, handler, context, &options, &subscription), pattern);
+	check(weir_subscribe(scene->bus, pattern, handler, context, &options, &subscription),
+	      pattern);
 	return subscription;
 }
 
@@ -99,11 +100,12 @@ open_ways(struct scene *scene)
 	shop_open(&scene->shop, scene->bus, scene->orders[SCENE_WEIR]);
 	direct_open(&scene->direct, scene->orders[SCENE_DIRECT], direct);
 	queue_open(&scene->queue, scene->orders[SCENE_QUEUE], queue);
-	scene->ways[SCENE_WEIR] = (struct way){"weir", scene->orders[SCENE_WEIR], serve_weir, &scene->shop};
-	scene->ways[SCENE_DIRECT] =
-		(struct way){"direct calls", scene->orders[SCENE_DIRECT], serve_direct, &scene->direct};
-	scene->ways[SCENE_QUEUE] =
-		(struct way){"a mutex queue", scene->orders[SCENE_QUEUE], serve_queue, &scene->queue};
+	scene->ways[SCENE_WEIR] =
+		(struct way){"weir", scene->orders[SCENE_WEIR], serve_weir, &scene->shop};
+	scene->ways[SCENE_DIRECT] = (struct way){"direct calls", scene->orders[SCENE_DIRECT],
+						 serve_direct, &scene->direct};
+	scene->ways[SCENE_QUEUE] = (struct way){"a mutex queue", scene->orders[SCENE_QUEUE],
+						serve_queue, &scene->queue};
 	free(direct);
 	free(queue);
 }
@@ -267,20 +269,28 @@ scene_play(struct scene *scene, double seconds, void (*say)(double second, const
 
 /* -- the end ---------------------------------------------------------------- */
 
-/* What a full ring has refused is missing in the journal, but not in these sums. */
+/* Each of the three: tried = before, done = after, refused = failed. */
 static void
 look_at_service(struct scene *scene, struct verdict *verdict)
 {
 	const struct requests_figures *seen = &verdict->figures[SCENE_WEIR];
 	weir_service_counts counts = WEIR_SERVICE_COUNTS_INIT;
-	uint64_t before, after, failed, ended;
+	const char *text = "requests tried = before = after + failed";
+	uint64_t before, after, failed;
 
+	/* What a full ring has refused will be missing in the journal, but not here. */
 	check(weir_service_get_counts(scene->shop.service, &counts), "counts");
 	before = counts.before + counts.before_refused;
 	after = counts.after + counts.after_refused;
 	failed = counts.failed + counts.failed_refused;
-	ended = before != seen->tried ? before : seen->done == after && seen->refused == failed ? after + failed : 0;
-	verdict_some(verdict, "operations", seen->tried, ended, "requests tried = before = after + failed");
+	if (seen->done != after)
+		verdict_some(verdict, "operations", seen->done, after, "requests done = after");
+	else if (seen->refused != failed)
+		verdict_some(verdict, "operations", seen->refused, failed, "requests refused = failed");
+	else if (before != seen->tried)
+		verdict_some(verdict, "operations", seen->tried, before, "requests tried = before");
+	else
+		verdict_some(verdict, "operations", seen->tried, after + failed, "%s", text);
 }
 
 static void
@@ -295,8 +305,9 @@ look_at_handlers(struct scene *scene, struct verdict *verdict)
 	verdict_some(verdict, "failures", all.failed, atomic_load(&scene->failures),
 	             "handlers' failures = told in weir.failed.deliver");
 	verdict_some(verdict, "quarantine", warehouse.skipped_quarantine ? warehouse.due : 0,
-	             atomic_load(&scene->warehouse.told) + atomic_load(&scene->warehouse.failed) +
-	             warehouse.skipped_quarantine, "warehouse: due = done + failed + in quarantine");
+		     atomic_load(&scene->warehouse.told) + atomic_load(&scene->warehouse.failed) +
+			     warehouse.skipped_quarantine,
+		     "warehouse: due = done + failed + in quarantine");
 	verdict_some(verdict, "skipped", mail.skipped_behind, atomic_load(&scene->mail.missed),
 	             "mail, too slow: skipped = told in weir.gap");
 }
@@ -308,9 +319,11 @@ look_at_plugin(struct scene *scene, struct verdict *verdict)
 	char number[32];
 
 	verdict_some(verdict, "plugin-off", scene->counted_off, missed ? scene->counted_on : 0,
-	             "plugin, off: its count then = %s events later", verdict_number(missed, number));
+		     "plugin, off: its count then = %s events later",
+		     verdict_number(missed, number));
 	verdict_some(verdict, "plugin-on", published(scene) - scene->published_on,
-	             plugin_says(scene) - scene->counted_on, "plugin, on again: events since = its count");
+		     plugin_says(scene) - scene->counted_on,
+		     "plugin, on again: events since = its count");
 }
 
 static void
@@ -331,8 +344,9 @@ look_at_journal(struct scene *scene, struct verdict *verdict, uint64_t events)
 static void
 look_at_projections(struct scene *scene, struct verdict *verdict)
 {
-	const struct projection *projections[] = {&scene->projection, &scene->direct.listeners.projection,
-	                                          &scene->queue.listeners.projection};
+	const struct projection *projections[] = {&scene->projection,
+						  &scene->direct.listeners.projection,
+						  &scene->queue.listeners.projection};
 	unsigned same = 0;
 
 	for (int i = 0; i < REQUESTS_WAYS; i++)

@@ -2,10 +2,10 @@
 /*
  * scene.h - everything there is, and in which order it comes and goes.
  *
- *                              +--> "default": counter (a plugin, off for a while), failures
- *   requests --> shop --> bus -+
- *                 |            +--> "journal": journal (a plugin) --+--> "work": projection, warehouse
- *               orders                                              +--> "mail": mail, which skips
+ *   requests --> shop --> bus -+-> "default": counter (a plugin, off for a while), failures
+ *                 |            |
+ *               orders         +-> "journal": journal (a plugin) -+-> "work": projection, warehouse
+ *                                                                 +-> "mail": mail, which skips
  */
 #ifndef ORDERS_SCENE_H
 #define ORDERS_SCENE_H

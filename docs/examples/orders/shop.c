@@ -29,8 +29,9 @@ shop_serve(struct shop *shop, const struct order_request *request, struct order_
 	char wanted[ORDERS_JSON_SIZE], changed[ORDERS_JSON_SIZE];
 
 	order_request_json(request, wanted);
-	WEIR_OPERATION(call, shop->service, shop->operations[request->action], .key = request->number,
-	               .data = weir_json(wanted), .actor = "web", .user_id = "clerk") {
+	WEIR_OPERATION(call, shop->service, shop->operations[request->action],
+	               .key = request->number, .data = weir_json(wanted), .actor = "web",
+	               .user_id = "clerk") {
 		if (orders_perform(shop->orders, request, ret_result)) {
 			weir_call_fail(&call, ret_result->code, ret_result->problem);
 			break;

@@ -25,6 +25,7 @@ void shop_open(struct shop *shop, weir_bus *bus, struct orders *orders);
 void shop_close(struct shop *shop);
 
 /* The code of the result. Any thread. */
-int shop_serve(struct shop *shop, const struct order_request *request, struct order_result *ret_result);
+int shop_serve(struct shop *shop, const struct order_request *request,
+	       struct order_result *ret_result);
 
 #endif

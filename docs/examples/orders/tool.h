@@ -5,7 +5,7 @@
 
 struct json_t;
 
-/* weir ARGUMENT..., up to a NULL: its exit status; what it printed, as JSON, to be given to json_decref(). */
+/* weir ARGUMENT..., up to a NULL: its exit status; the JSON that it printed, for json_decref(). */
 int tool_run(const char *const *arguments, struct json_t **ret_answer);
 
 #endif

@@ -24,7 +24,8 @@ add(struct verdict *verdict, const char *id, uint64_t left, uint64_t right)
 }
 
 void
-verdict_none(struct verdict *verdict, const char *id, uint64_t left, uint64_t right, const char *text)
+verdict_none(struct verdict *verdict, const char *id, uint64_t left, uint64_t right,
+	     const char *text)
 {
 	struct claim *claim = add(verdict, id, left, right);
 
@@ -33,7 +34,8 @@ verdict_none(struct verdict *verdict, const char *id, uint64_t left, uint64_t ri
 }
 
 void
-verdict_some(struct verdict *verdict, const char *id, uint64_t left, uint64_t right, const char *format, ...)
+verdict_some(struct verdict *verdict, const char *id, uint64_t left, uint64_t right,
+	     const char *format, ...)
 {
 	struct claim *claim = add(verdict, id, left, right);
 	va_list arguments;
@@ -82,8 +84,9 @@ print_claims(const struct verdict *verdict, FILE *stream)
 	for (unsigned i = 0; i < verdict->claim_count; i++) {
 		const struct claim *claim = &verdict->claims[i];
 
-		fprintf(stream, "  %-52s %8s %9s  %s\n", claim->text, verdict_number(claim->left, left),
-		        verdict_number(claim->right, right), claim->holds ? "ok" : "FAILED");
+		fprintf(stream, "  %-52s %8s %9s  %s\n", claim->text,
+			verdict_number(claim->left, left), verdict_number(claim->right, right),
+			claim->holds ? "ok" : "FAILED");
 	}
 }
 
@@ -92,8 +95,8 @@ print_times(const struct verdict *verdict, FILE *stream)
 {
 	char tried[32];
 
-	fprintf(stream, "\n  %-18s %10s %20s %21s\n", "a request, in us", "requests", "announcing p50   p99",
-	        "all of it p50   p99");
+	fprintf(stream, "\n  %-18s %10s %20s %21s\n", "a request, in us", "requests",
+		"announcing p50   p99", "all of it p50   p99");
 	for (int i = 0; i < REQUESTS_WAYS; i++) {
 		const struct requests_figures *figures = &verdict->figures[i];
 
@@ -102,7 +105,8 @@ print_times(const struct verdict *verdict, FILE *stream)
 		        figures->announcing_ns[1] / 1e3, figures->whole_ns[0] / 1e3,
 		        figures->whole_ns[1] / 1e3);
 	}
-	fputs("  Direct calls wait for the journal's commit; queue and weir leave it to a thread.\n", stream);
+	fputs("  Direct calls wait for the journal's commit; the others leave it to a thread.\n",
+	      stream);
 }
 
 /* A path that also works from here, if it is shorter. */
@@ -112,7 +116,9 @@ shown(const char *path)
 	char here[PATH_MAX];
 	size_t length = getcwd(here, sizeof(here)) ? strlen(here) : 0;
 
-	return length && strncmp(path, here, length) == 0 && path[length] == '/' ? path + length + 1 : path;
+	if (length == 0 || strncmp(path, here, length) != 0 || path[length] != '/')
+		return path;
+	return path + length + 1;
 }
 
 /* Commands that work: each is what follows a "$", and more where a line ends in "|". */
@@ -121,7 +127,8 @@ print_next(const char *data, FILE *stream)
 {
 	const char *weir = shown(ORDERS_WEIR);
 
-	fputs("\n  Next, the story of an order, all of it published again, and real events:\n", stream);
+	fputs("\n  Next, the story of an order, all of it published again, and real events:\n",
+	      stream);
 	fprintf(stream, "  $ %s journal show --full --key 7 %s/audit.db\n", weir, data);
 	fprintf(stream, "  $ %s journal export %s/audit.db |\n      %s run\n", weir, data, weir);
 	fprintf(stream, "  $ %s run %s\n", weir, shown(ORDERS_SAMPLE));
@@ -151,15 +158,17 @@ verdict_print_json(const struct verdict *verdict, FILE *stream)
 	for (unsigned i = 0; i < verdict->claim_count; i++) {
 		const struct claim *claim = &verdict->claims[i];
 
-		fprintf(stream, "%s{\"id\":\"%s\",\"left\":%" PRIu64 ",\"right\":%" PRIu64 ",\"holds\":%s}",
-		        i ? "," : "", claim->id, claim->left, claim->right, claim->holds ? "true" : "false");
+		fprintf(stream,
+			"%s{\"id\":\"%s\",\"left\":%" PRIu64 ",\"right\":%" PRIu64 ",\"holds\":%s}",
+			i ? "," : "", claim->id, claim->left, claim->right,
+			claim->holds ? "true" : "false");
 	}
 	fputs("],\"ways\":[", stream);
 	for (int i = 0; i < REQUESTS_WAYS; i++) {
 		const struct requests_figures *figures = &verdict->figures[i];
 
-		fprintf(stream, "%s{\"name\":\"%s\",\"requests\":%" PRIu64, i ? "," : "", verdict->ways[i],
-		        figures->tried);
+		fprintf(stream, "%s{\"name\":\"%s\",\"requests\":%" PRIu64, i ? "," : "",
+			verdict->ways[i], figures->tried);
 		print_pair("announcing", figures->announcing_ns, stream);
 		print_pair("whole", figures->whole_ns, stream);
 		fputc('}', stream);

@@ -27,7 +27,8 @@ struct verdict {
 };
 
 /* Both must be 0. */
-void verdict_none(struct verdict *verdict, const char *id, uint64_t left, uint64_t right, const char *text);
+void verdict_none(struct verdict *verdict, const char *id, uint64_t left, uint64_t right,
+		  const char *text);
 /* Both must be the same, and not 0. */
 void verdict_some(struct verdict *verdict, const char *id, uint64_t left, uint64_t right,
                   const char *format, ...) __attribute__((format(printf, 5, 6)));
