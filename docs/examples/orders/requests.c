@@ -17,18 +17,15 @@ draw(struct requests_thread *thread, uint32_t limit)
 
 /* -- what is asked for ------------------------------------------------------ */
 
-/* The place of an order that it knows of; of none, when there are few. */
-static uint64_t *
+/* An order that it knows of; 0, which nobody has, where it does not know many. */
+static uint64_t
 draw_known(struct requests_thread *thread, int way)
 {
-	uint64_t *known;
+	uint64_t number = 0;
 
-	for (int tries = 0; tries < REQUESTS_KNOWN; tries++) {
-		known = &thread->known[way][draw(thread, REQUESTS_KNOWN)];
-		if (*known)
-			break;
-	}
-	return known;
+	for (int tries = 0; tries < REQUESTS_KNOWN && number == 0; tries++)
+		number = thread->known[way][draw(thread, REQUESTS_KNOWN)];
+	return number;
 }
 
 static void
@@ -55,6 +52,34 @@ remember(struct requests_thread *thread, int way, const struct order_request *re
 	} else if (code != 0 || (gone && draw(thread, 8) > 0)) {
 		replace_known(thread, way, request->number, 0);
 	}
+}
+
+static enum order_action
+draw_action(struct requests_thread *thread)
+{
+	uint32_t percent = draw(thread, 100);
+
+	if (percent < 45)
+		return ORDER_CREATE;
+	if (percent < 60)
+		return ORDER_UPDATE;
+	return percent < 90 ? ORDER_PAY : ORDER_DELETE;
+}
+
+static struct order_request
+draw_request(struct requests_thread *thread, int way, struct orders *orders)
+{
+	struct order_request request = {
+		.action = draw_action(thread),
+		.customer = draw(thread, ORDERS_CUSTOMERS),
+		.cents = 100 + draw(thread, 20000),
+	};
+
+	if (request.action == ORDER_CREATE)
+		request.number = orders_next_number(orders);
+	else
+		request.number = draw_known(thread, way);
+	return request;
 }
 
 /* -- asking ----------------------------------------------------------------- */

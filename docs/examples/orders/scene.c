@@ -286,7 +286,8 @@ look_at_service(struct scene *scene, struct verdict *verdict)
 	if (seen->done != after)
 		verdict_some(verdict, "operations", seen->done, after, "requests done = after");
 	else if (seen->refused != failed)
-		verdict_some(verdict, "operations", seen->refused, failed, "requests refused = failed");
+		verdict_some(verdict, "operations", seen->refused, failed,
+		             "requests refused = failed");
 	else if (before != seen->tried)
 		verdict_some(verdict, "operations", seen->tried, before, "requests tried = before");
 	else
@@ -357,35 +358,38 @@ look_at_projections(struct scene *scene, struct verdict *verdict)
 
 /* What handlers have done is looked at when they are done, the journal when it is closed. */
 static void
-close_host(struct scene *scene, struct verdict *verdict)
+close_host(struct scene *scene, struct verdict *verdict, weir_bus_counts *ret_counts,
+           weir_close_report *ret_report)
 {
-	weir_close_report report = WEIR_CLOSE_REPORT_INIT;
-	weir_bus_counts bus = WEIR_BUS_COUNTS_INIT;
 	uint64_t events;
 
 	atomic_store(&scene->mail.hurry, true);
 	check(weir_host_drain(scene->host, 60 * CLOCK_S), "drain");
-	check(weir_bus_get_counts(scene->bus, &bus, NULL, NULL, NULL), "counts");
+	check(weir_bus_get_counts(scene->bus, ret_counts, NULL, NULL, NULL), "counts");
 	events = published(scene);
 	look_at_service(scene, verdict);
 	look_at_handlers(scene, verdict);
 	look_at_plugin(scene, verdict);
 	shop_close(&scene->shop);
-	check(weir_host_close(scene->host, 60 * CLOCK_S, &report), "close");
+	check(weir_host_close(scene->host, 60 * CLOCK_S, ret_report), "close");
 	look_at_journal(scene, verdict, events);
-	verdict_none(verdict, "lost", (uint64_t)bus.lost, report.undelivered, "lost, undelivered");
 }
 
 void
 scene_close(struct scene *scene, struct verdict *verdict)
 {
+	weir_close_report report = WEIR_CLOSE_REPORT_INIT;
+	weir_bus_counts counts = WEIR_BUS_COUNTS_INIT;
+
 	for (int i = 0; i < REQUESTS_WAYS; i++) {
 		verdict->ways[i] = scene->ways[i].name;
 		requests_get_figures(&scene->requests, i, &verdict->figures[i]);
 	}
-	close_host(scene, verdict);
+	close_host(scene, verdict, &counts, &report);
 	queue_drain(&scene->queue);
 	look_at_projections(scene, verdict);
+	verdict_none(verdict, "lost", (uint64_t)counts.lost, report.undelivered,
+	             "lost, and not delivered at the end");
 	direct_close(&scene->direct);
 	queue_close(&scene->queue);
 	for (int i = 0; i < REQUESTS_WAYS; i++)
