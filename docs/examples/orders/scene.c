@@ -58,8 +58,8 @@ static void
 open_handlers(struct scene *scene)
 {
 	subscribe(scene, "work", "order.after.>", projection_on_event, &scene->projection, 0);
-	scene->warehouse_id = subscribe(scene, "work", "order.after.pay", warehouse_on_event,
-	                                &scene->warehouse, 5);
+	scene->warehouse_id = subscribe(scene, "work", "order.after.>", warehouse_on_event,
+	                                &scene->warehouse, 20);
 	subscribe(scene, "mail", "order.after.>", mail_on_event, &scene->mail, 0);
 	subscribe(scene, "mail", "weir.gap", mail_on_gap, &scene->mail, 0);
 	subscribe(scene, "default", "weir.failed.deliver", failures_on_event, &scene->failures, 0);
