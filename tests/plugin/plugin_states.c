@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "rig.h"
 
@@ -616,6 +618,40 @@ test_host(void)
 	rig_close(&rig);
 }
 
+/* -- a forked child --------------------------------------------------------- */
+
+static int
+refuse_visit(void *context, const struct wi_plugin_info *info)
+{
+	(void)context;
+	CHECK(!info, "%s is shown", info->name);
+	return 1;
+}
+
+static void
+test_child(void)
+{
+	int status;
+	pid_t child;
+
+	begin("a child looks at its parent's plugins");
+	CHECK_OK(rig_load(&rig, "audit", "good", &control, 0));
+	CHECK_OK(rig_enable(&rig, "audit"));
+	child = fork();
+	CHECK(child >= 0, "fork");
+	if (child == 0) {
+		alarm(20);
+		CHECK_STATUS(WEIR_EFORKED, rig_load(&rig, "other", "other", &second, 0));
+		CHECK_STATUS(WEIR_EFORKED, rig_disable(&rig, "audit", WEIR_FOREVER));
+		wi_plugins_each(rig.plugins, refuse_visit, NULL);
+		CHECK_STATUS(WEIR_EFORKED, wi_plugins_close(rig.plugins, WEIR_FOREVER));
+		_exit(0);
+	}
+	CHECK(waitpid(child, &status, 0) == child && status == 0, "the child: %d", status);
+	CHECK(control.disables == 0, "nothing has happened");
+	rig_close(&rig);
+}
+
 /* -- the example ------------------------------------------------------------ */
 
 static weir_status
@@ -680,6 +716,7 @@ main(int argc, char **argv)
 	test_move();
 	test_inside();
 	test_host();
+	test_child();
 	test_example();
 	return 0;
 }
