@@ -142,6 +142,8 @@ main(void)
 	rig_close(&rig);
 	CHECK(first.late == 0 && second.late == 0, "%llu calls outside enable and disable",
 	      (ull)(first.late + second.late));
+	CHECK(first.overlaps == 0 && second.overlaps == 0, "%llu calls at once",
+	      (ull)(first.overlaps + second.overlaps));
 	CHECK(first.disables == cycles + 1 && first.unloads == 1, "each enable has its disable");
 	printf("%llu cycles, %llu us each, %llu ended by failures; %llu published, %llu handled, "
 	       "%llu looks\n",

@@ -211,9 +211,9 @@ test_modes(void)
 	make_directory("above", 0755);
 	make_both("above/ok", 0755, "above/ok/good.so", 0644);
 	CHECK(chmod(at("above"), 0777) == 0, "above");
-	make_directory("shared", 0755);
-	make_both("shared/ok", 0755, "shared/ok/good.so", 0644);
-	CHECK(chmod(at("shared"), 01777) == 0, "shared");
+	make_directory("common", 0755);
+	make_both("common/ok", 0755, "common/ok/good.so", 0644);
+	CHECK(chmod(at("common"), 01777) == 0, "common");
 	refused("ok/group.so", "may be written by others");
 	refused("ok/others.so", "may be written by others");
 	refused("ok/sticky.so", "may be written by others");
@@ -222,9 +222,9 @@ test_modes(void)
 	refused("sticky/good.so", "/sticky may be written by others");
 	refused("above/ok/good.so", "/above may be written by others");
 	if (geteuid() == 0)
-		accepted("shared/ok/good.so");
+		accepted("common/ok/good.so");
 	else
-		refused("shared/ok/good.so", "/shared may be written by others");
+		refused("common/ok/good.so", "/common may be written by others");
 }
 
 static void

@@ -344,6 +344,30 @@ test_limit_of_ends(void)
 	rig_close(&rig);
 }
 
+static void
+fail_meanwhile(void)
+{
+	control.in_health = NULL;
+	fail_for(3, 5);
+	/* The set's thread finds it locked; were it later than this, the test would show less. */
+	sleep_ns(20 * MILLISECOND);
+}
+
+static void
+test_limit_while_busy(void)
+{
+	begin("the limit is reached while another call is under way");
+	control.subscriptions = 1;
+	control.in_health = fail_meanwhile;
+	CHECK_OK(rig_load(&rig, "audit", "good", &control, 3));
+	CHECK_OK(rig_enable(&rig, "audit"));
+	rig_info(&rig, "audit");
+	while (!rig_logged("plugin audit: disabled after 3 failures"))
+		sleep_ns(MILLISECOND);  /* without a look at it, which would take the lock again */
+	rig_await_state(&rig, "audit", WI_PLUGIN_FAILED);
+	rig_close(&rig);
+}
+
 /* -- draining --------------------------------------------------------------- */
 
 static void
@@ -709,6 +733,7 @@ main(int argc, char **argv)
 	test_limit_of_all();
 	test_limit_of_batches();
 	test_limit_of_ends();
+	test_limit_while_busy();
 	test_draining();
 	test_leak();
 	test_reconfigure();
