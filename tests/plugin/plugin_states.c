@@ -695,17 +695,19 @@ test_example(void)
 
 	begin("the example counts");
 	CHECK_OK(wi_plugins_load(rig.plugins, &config, rig.problem));
+	CHECK_STATUS(WEIR_EIO, rig_enable(&rig, "counter"));
+	check_problem("plugin counter: enable failed: the setting 'pattern' is missing");
 	CHECK_OK(load_counter("patern", "load.>"));
 	CHECK_STATUS(WEIR_EIO, rig_enable(&rig, "counter"));
 	check_problem("plugin counter: enable failed: there is no setting 'patern'");
 	CHECK_OK(load_counter("pattern", "load..x"));
 	CHECK_STATUS(WEIR_EIO, rig_enable(&rig, "counter"));
-	check_problem("plugin counter: enable failed: pattern 'load..x': ");
+	check_problem("plugin counter: enable failed: 'load..x': ");
 	CHECK_OK(load_counter("pattern", "load.*.create"));
 	CHECK_OK(rig_enable(&rig, "counter"));
 	rig_publish(&rig, 1000);
 	rig_flush(&rig);
-	CHECK(strcmp(rig_info(&rig, "counter").health.text, "1000 events") == 0, "health");
+	CHECK(strcmp(rig_info(&rig, "counter").health.text, "enabled") == 0, "health");
 	CHECK_OK(rig_disable(&rig, "counter", 10 * SECOND));
 	CHECK(rig_logged("<6> WEIR-PLUGIN plugin counter: 1000 events"), "log");
 	rig_close(&rig);
