@@ -113,7 +113,7 @@ main(void)
 	struct chance chance;
 
 	support_begin("plugin_cycles");
-	alarm(240);
+	alarm((unsigned)(120 + cycles / 20));
 	chance = chance_begin(1);
 	rig_open(&rig, modules);
 	CHECK_OK(rig_load(&rig, "first", "good", &first, LIMIT));
