@@ -112,7 +112,7 @@ typedef struct weir_plugin {
 
 	/*
 	 * Once for each name. *ret_context is the plugin's own, given to all that follows. Not 0: failed;
-	 * whatever it took is given back, nothing else is called.
+	 * whatever it took is given back, nothing else is called. May be NULL: the context is then NULL.
 	 */
 	int (*load)(const weir_plugin_host *host, void **ret_context);
 	/* Subscribes. Not 0: failed; the host ends what it has subscribed to, disable is not called. */

@@ -123,9 +123,9 @@ check(const weir_plugin *plugin, const char *path, char problem[WI_PLUGIN_PROBLE
 		return wi_text_problem(
 			problem, WEIR_EINVAL,
 			"%s: the name in its descriptor is not 1 to 64 of a-z 0-9 _ -", path);
-	if (!plugin->load || !plugin->enable)
-		return wi_text_problem(problem, WEIR_EINVAL, "%s: its descriptor has no %s", path,
-		                       plugin->load ? "enable" : "load");
+	if (!plugin->enable)
+		return wi_text_problem(problem, WEIR_EINVAL, "%s: its descriptor has no enable",
+				       path);
 	if (plugin->flags & ~(uint64_t)WEIR_PLUGIN_BLOCKS)
 		return wi_text_problem(problem, WEIR_EINVAL, "%s: flags %#llx are unknown here",
 				       path, (unsigned long long)plugin->flags);

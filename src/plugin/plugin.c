@@ -150,7 +150,7 @@ wi_plugin_create(struct wi_plugin_home *home, const struct wi_plugin_config *con
 		 char problem[WI_PLUGIN_PROBLEM_SIZE])
 {
 	struct wi_plugin *plugin;
-	int result;
+	int result = 0;
 
 	if (!check_pool(home, config, descriptor, problem))
 		return WEIR_EINVAL;
@@ -159,7 +159,8 @@ wi_plugin_create(struct wi_plugin_home *home, const struct wi_plugin_config *con
 		return wi_text_problem(problem, WEIR_ENOMEM, "plugin %s: out of memory",
 				       config->name);
 	wi_host_table_enter(plugin, true);
-	result = descriptor->load(&plugin->host, &plugin->context);
+	if (descriptor->load)
+		result = descriptor->load(&plugin->host, &plugin->context);
 	wi_host_table_leave();
 	if (result != 0) {
 		wi_text_problem(problem, WEIR_EIO, "plugin %s: load failed: %s", config->name,

@@ -25,7 +25,7 @@
 #define ABI WEIR_PLUGIN_ABI
 #endif
 #ifndef WITHOUT
-#define WITHOUT 0       /* 1: load, 2: enable, 4: reconfigure */
+#define WITHOUT 0       /* 2: enable, 4: reconfigure */
 #endif
 #ifndef SIZE
 #define SIZE sizeof(weir_plugin)
@@ -295,7 +295,7 @@ weir_plugin_get(void)
 			.license = "MIT",
 			.summary = "does as it is told",
 			.flags = FLAGS,
-			.load = WITHOUT & 1 ? NULL : load,
+			.load = load,
 			.enable = WITHOUT & 2 ? NULL : enable,
 			.reconfigure = WITHOUT & 4 ? NULL : reconfigure,
 			.disable = disable,

@@ -17,7 +17,7 @@
 
 static const char *const modules[] = {
 	"good.so",    "other.so",     "newer.so",       "no-symbol.so", "null.so",  "abi.so",
-	"size.so",    "empty.so",     "no-load.so",     "no-enable.so", "flags.so", "bad-name.so",
+	"size.so",    "empty.so",     "no-enable.so", "flags.so", "bad-name.so",
 	"no-name.so", "undefined.so", "constructor.so", "tls.so",       NULL};
 
 static struct rig rig;
@@ -161,7 +161,6 @@ test_refused(void)
 	refused("abi", WEIR_EINVAL, "made for plugin ABI 2, and this program has 1");
 	refused("size", WEIR_EINVAL, "its descriptor has ");
 	refused("empty", WEIR_EINVAL, "its descriptor has 0 bytes");
-	refused("no-load", WEIR_EINVAL, "its descriptor has no load");
 	refused("no-enable", WEIR_EINVAL, "its descriptor has no enable");
 	refused("flags", WEIR_EINVAL, "flags 0x6 are unknown here");
 	refused("bad-name", WEIR_EINVAL, "the name in its descriptor");

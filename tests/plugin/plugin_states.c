@@ -9,9 +9,9 @@
 #include "rig.h"
 
 static const char *const all_modules[] = {"good.so",   "other.so",   "plain.so",
-				      "blocks.so", "counter.so", NULL};
+				      "blocks.so", "counter.so", "tell.so", NULL};
 
-static const char *const the_example[] = {"counter.so", NULL};
+static const char *const the_examples[] = {"counter.so", "tell.so", NULL};
 static const char *const *modules = all_modules;
 
 static struct rig rig;
@@ -713,15 +713,34 @@ test_example(void)
 	rig_close(&rig);
 }
 
-/* "example": only counter.so, as somebody else has compiled it. */
+/* Without load, disable and the rest. */
+static void
+test_least(void)
+{
+	struct wi_plugin_config config = { .name = "tell", .file = "tell" };
+
+	begin("the least that a plugin can be");
+	CHECK_OK(wi_plugins_load(rig.plugins, &config, rig.problem));
+	CHECK_OK(rig_enable(&rig, "tell"));
+	rig_publish(&rig, 1);
+	rig_flush(&rig);
+	CHECK(rig_logged("<6> WEIR-PLUGIN plugin tell: load.after.create"), "log");
+	CHECK_OK(rig_disable(&rig, "tell", 10 * SECOND));
+	rig_publish(&rig, 1);
+	rig_flush(&rig);
+	rig_close(&rig);
+}
+
+/* "example": only the examples, as somebody else has compiled them. */
 int
 main(int argc, char **argv)
 {
 	support_begin("plugin_states");
 	if (argc > 1) {
-		modules = the_example;
+		modules = the_examples;
 		CHECK(strcmp(argv[1], "example") == 0, "%s", argv[1]);
 		test_example();
+		test_least();
 		return 0;
 	}
 	test_way();
@@ -745,5 +764,6 @@ main(int argc, char **argv)
 	test_host();
 	test_child();
 	test_example();
+	test_least();
 	return 0;
 }
