@@ -268,30 +268,49 @@ weir_show_(weir_producer *producer, struct weir_tail_ *tail, uint64_t end, uint6
 	__atomic_store_n(&tail->open.state, 0, __ATOMIC_RELEASE);                    /* E5 */
 }
 
+/*
+ * A record that takes `need` bytes, its header written: for weir_publish() and weir-service, whose
+ * payload and whatever follows it are written next, and then weir_show_(). NULL: this is not the plain
+ * case. Inside from here on, either way. The producer was idle.
+ */
+WEIR_HELPER_ uint64_t *
+weir_begin_record_(weir_producer *producer, weir_topic topic, uint32_t flags, uint32_t size, uint64_t need,
+                   int allowed, uint64_t *ret_end)
+{
+	struct weir_tail_ *tail = producer->tail;
+	uint64_t position, end, limit, time, *record;
+
+	__atomic_store_n(&tail->open.state, WEIR_INSIDE_, __ATOMIC_RELAXED);
+	WEIR_COMPILER_BARRIER_();
+	position = tail->position;
+	end = position + need;
+	limit = __atomic_load_n(&producer->limit, __ATOMIC_RELAXED);
+	if (WEIR_UNLIKELY_(end > limit || size > producer->size_max || !allowed ||
+	                   topic.id - WEIR_TOPIC_FIRST_ >= producer->topic_count ||
+	                   (time = __atomic_load_n(producer->clock, __ATOMIC_RELAXED)) == WEIR_CLOCK_READ_))
+		return NULL;
+	record = weir_record_(producer, position);
+	weir_ask_ahead_(record, end, limit);
+	record[0] = weir_header_(size, topic.id | flags | producer->inherit);
+	record[1] = time;
+	*ret_end = end;
+	return record;
+}
+
 WEIR_INLINE_ weir_status
 weir_publish(weir_producer *producer, weir_topic topic, const void *data, uint32_t size)
 {
 	struct weir_tail_ *tail;
-	uint64_t position, end, limit, time, *record;
+	uint64_t end, *record;
 
 	if (WEIR_UNLIKELY_(!producer))
 		return weir_refuse_(producer);
 	tail = producer->tail;
 	if (WEIR_UNLIKELY_(__atomic_load_n(&tail->open.state, __ATOMIC_RELAXED)))
 		return weir_refuse_(producer);
-	__atomic_store_n(&tail->open.state, WEIR_INSIDE_, __ATOMIC_RELAXED);
-	WEIR_COMPILER_BARRIER_();
-	position = tail->position;
-	end = position + weir_need_(size);
-	limit = __atomic_load_n(&producer->limit, __ATOMIC_RELAXED);
-	if (WEIR_UNLIKELY_(end > limit || size > producer->size_max || (!data && size) ||
-	                   topic.id - WEIR_TOPIC_FIRST_ >= producer->topic_count ||
-	                   (time = __atomic_load_n(producer->clock, __ATOMIC_RELAXED)) == WEIR_CLOCK_READ_))
+	record = weir_begin_record_(producer, topic, 0, size, weir_need_(size), data || !size, &end);
+	if (WEIR_UNLIKELY_(!record))
 		return weir_publish_slow_(producer, topic, data, size);
-	record = weir_record_(producer, position);
-	weir_ask_ahead_(record, end, limit);
-	record[0] = weir_header_(size, topic.id | producer->inherit);
-	record[1] = time;
 	if (size)
 		memcpy(record + 2, data, size);
 	weir_show_(producer, tail, end, tail->count + 1);

@@ -92,6 +92,13 @@ struct weir_plugin_host {
 	weir_status (*publish_with)(weir_producer *producer, weir_topic topic,
 	                            const weir_attributes *attributes, const void *data, uint32_t size);
 	const char *(*status_text)(weir_status status);
+
+	/*
+	 * Not 0 once the host has begun to disable the plugin, or to end: a handler or batch_end that
+	 * waits for a disk or a network is to give up and return, since disable is called only when
+	 * none of them runs.
+	 */
+	int (*stopping)(const weir_plugin_host *host);
 };
 
 /* How a plugin is, in its own words. */

@@ -7,6 +7,12 @@
  *   weir::subscribe(bus.get(), "order.*.create",
  *                   [](const weir_event *event, const weir_delivery *delivery) { ... });
  *
+ * and operations of a service (<weir/service.h>, link with weir-service) that end as their scope does:
+ *
+ *   weir::operation operation(orders, WEIR_CREATE, weir_json(text), "api");
+ *   ...
+ *   operation.succeed(weir_text("number 42"));
+ *
  * All else is the C interface, <weir/weir.h>. A C++ exception that leaves a handler of the C
  * interface ends the process, by std::terminate(); one that leaves a callable given here does not
  * leave weir.hpp, and counts as a failure under WEIR_CODE_EXCEPTION. Its text goes nowhere.
@@ -14,12 +20,14 @@
 #ifndef WEIR_WEIR_HPP
 #define WEIR_WEIR_HPP
 
+#include <exception>
 #include <memory>
 #include <new>
 #include <type_traits>
 #include <utility>
 
 #include <cxxabi.h>
+#include <weir/service.h>
 #include <weir/weir.h>
 
 namespace weir {
@@ -156,6 +164,102 @@ subscribe(weir_bus *bus, const char *pattern, Callable &&callable,
 		*ret_subscription = subscription;
 	return WEIR_OK;
 }
+
+/*
+ * An operation of a service: begins with this, and ends at the latest with it.
+ *
+ * Who says nothing has succeeded without a result, unless an exception is leaving the scope: that is a
+ * failure with WEIR_CODE_EXCEPTION, and goes on. What the parameters point to must stay until the end
+ * is said; the service may be NULL or disabled. Operations that begin in its life have it as their
+ * parent, so on one thread the last one to begin is the first to end.
+ */
+class operation {
+public:
+	operation(weir_service *service, weir_operation number, weir_content data = {},
+	          const char *actor = nullptr, const char *user_id = nullptr) noexcept
+	{
+		call_.operation = number;
+		call_.data = data;
+		call_.actor = actor;
+		call_.user_id = user_id;
+		begin(service);
+	}
+
+	/* With a key, too: members of `call` up to user_id. */
+	operation(weir_service *service, const weir_call &call) noexcept : call_(call)
+	{
+		begin(service);
+	}
+
+	operation(operation &&other) noexcept : call_(other.call_), exceptions_(other.exceptions_)
+	{
+		other.call_.service_ = nullptr;
+		other.call_.in_scope_ = 0;
+	}
+
+	operation(const operation &) = delete;
+	operation &operator=(const operation &) = delete;
+	operation &operator=(operation &&) = delete;
+
+	~operation()
+	{
+		if (std::uncaught_exceptions() <= exceptions_)
+			weir_call_end(&call_);
+		if (call_.service_ || call_.in_scope_)
+			weir_call_leave_(&call_, WEIR_CODE_EXCEPTION, "an exception");
+	}
+
+	weir_status
+	succeed(weir_content result = {}) noexcept
+	{
+		return weir_call_succeed(&call_, result);
+	}
+
+	weir_status
+	fail(int32_t code, const char *text = nullptr) noexcept
+	{
+		return weir_call_fail(&call_, code, text);
+	}
+
+	uint64_t
+	id() const noexcept
+	{
+		return weir_call_id(&call_);
+	}
+
+private:
+	void
+	begin(weir_service *service) noexcept
+	{
+		weir_call_begin(&call_, service);
+		if (call_.service_)
+			weir_call_enter_(&call_);
+	}
+
+	weir_call call_ = WEIR_CALL_INIT;
+	int exceptions_ = std::uncaught_exceptions();
+};
+
+/* The thread's trace while this lives; NULL: none. */
+class trace_scope {
+public:
+	explicit trace_scope(const weir_trace *trace) noexcept
+	{
+		weir_trace_get(&before_);
+		weir_trace_set(trace);
+	}
+
+	trace_scope(const trace_scope &) = delete;
+	trace_scope &operator=(const trace_scope &) = delete;
+
+	~trace_scope()
+	{
+		weir_trace_set(&before_);
+	}
+
+private:
+	weir_trace before_;
+};
 
 } /* namespace weir */
 

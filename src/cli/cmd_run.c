@@ -7,6 +7,7 @@
 #include "progress.h"
 #include "publishers.h"
 #include "report.h"
+#include "run_host.h"
 #include "run_options.h"
 #include "stopwatch.h"
 #include "topics.h"
@@ -107,8 +108,7 @@ subscribe(struct run *run)
 	for (size_t i = 0; i < run->options.handler_count; i++) {
 		struct wi_handler *handler = &run->options.handlers[i];
 		weir_pool *pool = handler->pool == NULL ? NULL
-							: wi_pools_find(&run->options.pools,
-									run->bus, handler->pool);
+							: wi_pools_find(run->bus, handler->pool);
 		weir_status status;
 
 		if (handler->pool != NULL && pool == NULL) {
@@ -172,7 +172,7 @@ load(struct run *run)
 			weir_producer_payload_size_max(run->publishers.list[0].producer),
 		.topics = &run->topics,
 		.publishers = &run->publishers,
-		.interrupt = &run->interrupt,
+		.stop_fd = run->interrupt.fd,
 		.progress = &run->progress,
 	};
 	return wi_loader_run(&run->loader);
@@ -340,6 +340,7 @@ work(struct run *run)
 		dispatch(run);
 		return finish(run);
 	case WI_LOADER_INTERRUPTED:
+		wi_interrupt_wait(&run->interrupt, -1, 0);
 		run->report.drained = true; /* nothing was published */
 		return finish(run);
 	case WI_LOADER_BAD_LINE:
@@ -375,6 +376,11 @@ wi_cmd_run(int argc, char **argv)
 	prints = wi_run_options_prints(&run.options);
 	if (prints)
 		setvbuf(stdout, NULL, _IOLBF, 1 << 16);
+	if (run.options.config != NULL) {
+		code = wi_run_host(&run.options);
+		wi_run_options_fini(&run.options);
+		return code;
+	}
 	wi_progress_init(&run.progress, "weir run", !prints || !isatty(STDOUT_FILENO));
 	code = set_up(&run);
 	if (code == WI_EXIT_OK)

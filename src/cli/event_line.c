@@ -4,8 +4,8 @@
 
 #include "key_hash.h"
 #include "json_text.h"
-#include "timestamp.h"
-#include "traceparent.h"
+#include "text/timestamp.h"
+#include "text/traceparent.h"
 
 #include <ctype.h>
 #include <jansson.h>
@@ -208,4 +208,17 @@ wi_event_line_parse(struct wi_event_line_parser *parser, const char *text, size_
 		return wi_event_line_fail(parser, "there is no \"topic\"");
 	*ret_line = line;
 	return true;
+}
+
+weir_attributes
+wi_event_line_attributes(uint32_t flags, uint64_t key, uint64_t time, const weir_trace *trace)
+{
+	weir_attributes attributes = WEIR_ATTRIBUTES_INIT;
+
+	attributes.flags = (flags & WI_EVENT_LINE_KEY ? WEIR_ATTRIBUTE_KEY : 0) |
+			   (flags & WI_EVENT_LINE_TIME ? WEIR_ATTRIBUTE_TIME : 0);
+	attributes.key = key;
+	attributes.time = time;
+	attributes.trace = flags & WI_EVENT_LINE_TRACE ? trace : NULL;
+	return attributes;
 }

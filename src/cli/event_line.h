@@ -41,6 +41,10 @@ void wi_event_line_fini(struct wi_event_line_parser *parser);
 bool wi_event_line_parse(struct wi_event_line_parser *parser, const char *text, size_t size,
 			 struct wi_event_line *ret_line);
 
+/* For weir_publish_with(); the trace is used as long as they are. flags: WI_EVENT_LINE_*. */
+weir_attributes wi_event_line_attributes(uint32_t flags, uint64_t key, uint64_t time,
+					 const weir_trace *trace);
+
 /* Set parser->error; bytes that could disturb a terminal become '?'. Always false. */
 bool wi_event_line_fail(struct wi_event_line_parser *parser, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -4,8 +4,8 @@
 
 #include "stopwatch.h"
 #include "quantity.h"
-#include "timestamp.h"
-#include "traceparent.h"
+#include "text/timestamp.h"
+#include "text/traceparent.h"
 
 #include <inttypes.h>
 #include <stdio.h>

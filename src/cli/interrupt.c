@@ -34,12 +34,28 @@ wi_interrupt_open(struct wi_interrupt *interrupt)
 	return true;
 }
 
+void
+wi_interrupt_take_hangup(struct wi_interrupt *interrupt)
+{
+	struct sigaction action;
+
+	if (sigaction(SIGHUP, NULL, &action) != 0 || action.sa_handler == SIG_IGN)
+		return;
+	sigaddset(&interrupt->set, SIGHUP);
+	signalfd(interrupt->fd, &interrupt->set, 0);
+	pthread_sigmask(SIG_BLOCK, &interrupt->set, NULL);
+}
+
 /* timeout(1) signals the process and then its group: what comes at once is the same wish. */
 static void
 count_signal(struct wi_interrupt *interrupt, int signal)
 {
 	uint64_t now_ns = wi_stopwatch_now();
 
+	if (signal == SIGHUP) {
+		interrupt->hangup_count++;
+		return;
+	}
 	if (interrupt->signal == 0)
 		interrupt->signal = signal;
 	else if (now_ns - interrupt->last_ns < SAME_NS)
@@ -87,5 +103,8 @@ wi_interrupt_close(struct wi_interrupt *interrupt)
 	for (size_t i = 0; i < SIGNAL_COUNT; i++)
 		if (sigismember(&interrupt->set, signals[i]))
 			sigaction(signals[i], &action, NULL);
+	/* A reload that comes too late must not end us. */
+	if (sigismember(&interrupt->set, SIGHUP))
+		signal(SIGHUP, SIG_IGN);
 	pthread_sigmask(SIG_UNBLOCK, &interrupt->set, NULL);
 }

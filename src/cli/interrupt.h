@@ -12,6 +12,7 @@ struct wi_interrupt {
 	sigset_t set;
 	int signal; /* the first one that came, 0 before */
 	int count;  /* of signals that did not come together */
+	int hangup_count; /* of SIGHUP, once asked for */
 	uint64_t last_ns;
 };
 
@@ -20,6 +21,9 @@ struct wi_interrupt {
  * and no system call in the engine is interrupted. Call before there are threads. False: errno.
  */
 bool wi_interrupt_open(struct wi_interrupt *interrupt);
+
+/* SIGHUP, too, unless it is ignored: it does not end a wait. After wi_interrupt_open(). */
+void wi_interrupt_take_hangup(struct wi_interrupt *interrupt);
 
 /* From here on a signal ends the process at once, unless it is still part of the last one. */
 void wi_interrupt_close(struct wi_interrupt *interrupt);

@@ -2,20 +2,20 @@
 /* lines.c - getline() has no limit, and cannot wait for a signal as well. */
 #include "lines.h"
 
-#include "interrupt.h"
-
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { READ_SIZE = 256 * 1024 };
 
 void
-wi_lines_open(struct wi_lines *lines, int fd, size_t line_size_max, struct wi_interrupt *interrupt)
+wi_lines_open(struct wi_lines *lines, int fd, size_t line_size_max, int stop_fd)
 {
-	*lines =
-		(struct wi_lines){.fd = fd, .interrupt = interrupt, .line_size_max = line_size_max};
+	*lines = (struct wi_lines){.fd = fd, .stop_fd = stop_fd, .line_size_max = line_size_max};
 }
 
 void
@@ -46,17 +46,44 @@ make_room(struct wi_lines *lines)
 	return true;
 }
 
+/* Until there is something to read, or the end. False: it is time to stop. */
 static bool
-wait_ready(struct wi_lines *lines)
+wait_ready(const struct wi_lines *lines)
 {
-	bool ready;
+	struct pollfd fds[2] = {{.fd = lines->stop_fd, .events = POLLIN},
+				{.fd = lines->fd, .events = POLLIN}};
 
-	do {
-		ready = wi_interrupt_wait(lines->interrupt, lines->fd, -1);
-		if (lines->interrupt->signal != 0)
-			return false;
-	} while (!ready);
-	return true;
+	while (poll(fds, 2, -1) < 0)
+		if (errno != EINTR)
+			return true; /* read() says what is wrong */
+	return fds[0].revents == 0;
+}
+
+static void
+begin_rest(struct wi_lines *lines)
+{
+	struct stat status;
+	int size = 0;
+
+	lines->stopping = true;
+	if (fstat(lines->fd, &status) == 0 && (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode)))
+		lines->rest = ioctl(lines->fd, FIONREAD, &size) == 0 && size > 0 ? (size_t)size : 0;
+	else
+		lines->end = lines->scanned = lines->start;
+}
+
+static ssize_t
+read_some(struct wi_lines *lines)
+{
+	size_t size = READ_SIZE;
+	ssize_t count;
+
+	if (lines->stopping)
+		size = lines->rest < size ? lines->rest : size;
+	count = size > 0 ? read(lines->fd, lines->buffer + lines->end, size) : 0;
+	if (lines->stopping && count > 0)
+		lines->rest -= (size_t)count;
+	return count;
 }
 
 static enum wi_lines_result
@@ -67,9 +94,12 @@ fill(struct wi_lines *lines)
 	if (!make_room(lines))
 		return WI_LINES_FAILED;
 	do {
-		if (lines->interrupt != NULL && !wait_ready(lines))
-			return WI_LINES_INTERRUPTED;
-		count = read(lines->fd, lines->buffer + lines->end, READ_SIZE);
+		if (!lines->stopping && lines->stop_fd >= 0 && !wait_ready(lines)) {
+			if (!lines->ends_on_stop)
+				return WI_LINES_INTERRUPTED;
+			begin_rest(lines);
+		}
+		count = read_some(lines);
 	} while (count < 0 && (errno == EINTR || errno == EAGAIN));
 	if (count < 0)
 		return WI_LINES_FAILED;

@@ -7,19 +7,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct wi_interrupt;
-
 enum wi_lines_result {
 	WI_LINES_LINE,
 	WI_LINES_TOO_LONG, /* the line was passed over; go on */
 	WI_LINES_END,
-	WI_LINES_INTERRUPTED,
+	WI_LINES_INTERRUPTED, /* stop_fd is readable */
 	WI_LINES_FAILED /* errno */
 };
 
 struct wi_lines {
 	int fd;
-	struct wi_interrupt *interrupt;
+	int stop_fd;
+	/* The caller's, after open: a stop is the end. What is in a pipe or a socket then is still read, as
+	 * nobody else will; a file's last line, if it was not wholly read, is not. */
+	bool ends_on_stop;
+	bool stopping;
+	size_t rest; /* then: to be read */
 	size_t line_size_max;
 	char *buffer;
 	/* Of the buffer: unread from start, no newline from there to scanned, read up to end. */
@@ -29,9 +32,8 @@ struct wi_lines {
 	uint64_t byte_count; /* read from fd */
 };
 
-/* interrupt may be NULL. fd stays the caller's. */
-void wi_lines_open(struct wi_lines *lines, int fd, size_t line_size_max,
-		   struct wi_interrupt *interrupt);
+/* Both descriptors stay the caller's. stop_fd is looked at before each read, and never read; -1: none. */
+void wi_lines_open(struct wi_lines *lines, int fd, size_t line_size_max, int stop_fd);
 void wi_lines_close(struct wi_lines *lines);
 
 /*

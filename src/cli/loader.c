@@ -69,10 +69,19 @@ choose_publisher(struct wi_loader *loader, const struct wi_event_line *line)
 }
 
 static bool
+take_to_tape(struct wi_loader *loader, const struct wi_event_line *line, uint32_t topic_index)
+{
+	struct wi_publisher *publisher = choose_publisher(loader, line);
+
+	return wi_tape_append(&publisher->tape, loader->topics->entries[topic_index].topic, topic_index,
+			      line) ||
+	       wi_event_line_fail(&loader->parser, "out of memory");
+}
+
+static bool
 load_line(struct wi_loader *loader, const char *text, size_t size)
 {
 	struct wi_event_line line;
-	struct wi_publisher *publisher;
 	uint32_t topic_index;
 
 	if (!wi_event_line_parse(&loader->parser, text, size, &line) ||
@@ -80,14 +89,11 @@ load_line(struct wi_loader *loader, const char *text, size_t size)
 		return false;
 	if (line.data_size > loader->payload_size_max)
 		return wi_event_line_fail(&loader->parser,
-					  "\"data\" has %zu bytes, of which a ring takes %" PRIu32
-					  " (see --ring-size)",
+					  "\"data\" has %zu bytes, of which a ring takes %" PRIu32,
 					  line.data_size, loader->payload_size_max);
-	publisher = choose_publisher(loader, &line);
-	if (!wi_tape_append(&publisher->tape, loader->topics->entries[topic_index].topic,
-			    topic_index, &line))
-		return wi_event_line_fail(&loader->parser, "out of memory");
-	loader->event_count++;
+	if (!(loader->take != NULL ? loader->take : take_to_tape)(loader, &line, topic_index))
+		return false;
+	loader->event_count += !loader->stopped;
 	return true;
 }
 
@@ -135,6 +141,8 @@ load(struct wi_loader *loader)
 					    strerror(errno));
 			return WI_LOADER_FAILED;
 		}
+		if (loader->stopped)
+			return WI_LOADER_INTERRUPTED;
 		if (!good)
 			report_bad(loader, loader->parser.error);
 		if (!good && loader->strict)
@@ -154,7 +162,8 @@ wi_loader_run(struct wi_loader *loader)
 		loader->input_size = (uint64_t)stat.st_size;
 	loader->start_ns = wi_stopwatch_now();
 	wi_event_line_init(&loader->parser);
-	wi_lines_open(&loader->lines, loader->fd, loader->line_size_max, loader->interrupt);
+	wi_lines_open(&loader->lines, loader->fd, loader->line_size_max, loader->stop_fd);
+	loader->lines.ends_on_stop = loader->ends_on_stop;
 	result = load(loader);
 	loader->line_count = loader->lines.number;
 	loader->byte_count = loader->lines.byte_count;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* loader.h - read the input line by line and lay its events on the producers' tapes. */
+/* loader.h - read the input line by line and lay its events on the producers' tapes, or publish them. */
 #ifndef WI_CLI_LOADER_H
 #define WI_CLI_LOADER_H
 
@@ -9,7 +9,7 @@
 #include "event_line.h"
 #include "lines.h"
 
-struct wi_interrupt;
+struct wi_loader;
 struct wi_progress;
 struct wi_publishers;
 struct wi_topics;
@@ -21,6 +21,10 @@ enum wi_loader_result {
 	WI_LOADER_FAILED /* a message was written */
 };
 
+/* Takes one good event; false: it is bad after all, and the parser's error says why. */
+typedef bool (*wi_loader_take_fn)(struct wi_loader *loader, const struct wi_event_line *line,
+				  uint32_t topic_index);
+
 struct wi_loader {
 	/* Given by the caller. */
 	const char *name; /* of the input, for messages */
@@ -29,10 +33,14 @@ struct wi_loader {
 	uint64_t line_size_max;
 	uint32_t payload_size_max;
 	struct wi_topics *topics;
+	wi_loader_take_fn take; /* NULL: on the publishers' tapes */
+	void *context;          /* of take */
 	struct wi_publishers *publishers;
-	struct wi_interrupt *interrupt;
+	int stop_fd;            /* readable: stop; -1: none */
+	bool ends_on_stop;      /* see lines.h */
 	struct wi_progress *progress;
 	/* The results. */
+	bool stopped; /* also by take: WI_LOADER_INTERRUPTED */
 	uint64_t line_count, empty_count, bad_count, event_count, byte_count, ns;
 	/* Its own. */
 	struct wi_lines lines;

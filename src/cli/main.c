@@ -14,6 +14,12 @@ static int run_version(int argc, char **argv);
 
 static const struct wi_command commands[] = {
 	{"run", "publish the events of a file and show what became of them", wi_cmd_run},
+	{"plugin", "list the plugins of a host, switch them on and off", wi_cmd_plugin},
+	{"pool", "list the pools of a host", wi_cmd_pool},
+	{"drain", "wait until a host has handled what was published", wi_cmd_drain},
+#ifdef WEIR_JOURNAL
+	{"journal", "verify, show and export what a journal holds", wi_cmd_journal},
+#endif
 	{"bench", "measure throughput and latency under a load", wi_cmd_bench},
 	{"help", "show the help of a command", run_help},
 	{"version", "show the version of the library", run_version},

@@ -13,6 +13,8 @@
 
 enum { THREAD_COUNT_MAX = 256, LINE_SIZE_DEFAULT = 16 << 20, LINE_SIZE_MAX = 1 << 30 };
 
+#define DRAIN_DEFAULT_NS UINT64_C(30000000000)
+
 enum option_key {
 	OPTION_JSON = 256,
 	OPTION_STRICT,
@@ -21,7 +23,9 @@ enum option_key {
 	OPTION_WAIT,
 	OPTION_RING_SIZE,
 	OPTION_BATCH,
-	OPTION_POOL
+	OPTION_POOL,
+	OPTION_CONFIG,
+	OPTION_DRAIN
 };
 
 static const struct argp_option options_help[] = {
@@ -37,6 +41,13 @@ static const struct argp_option options_help[] = {
 	{"repeat", 'r', "N", 0, "Publish the whole input N times (1)", 0},
 	{"strict", OPTION_STRICT, NULL, 0, "Stop at the first bad line, before publishing", 0},
 	{"max-line", OPTION_MAX_LINE, "BYTES", 0, "Longer lines are bad (16m)", 0},
+	{"config", OPTION_CONFIG, "FILE", 0,
+	 "Be a host: the bus, its pools and plugins are as FILE (INI) says, and the input is published while "
+	 "it is read, from a file, standard input, or with unix:PATH from whoever connects to that socket. "
+	 "SIGTERM and SIGINT end the input and drain, SIGHUP reads FILE again. Of the other options "
+	 "only --on (default: none), --max-line, --json and --drain", 0},
+	{"drain", OPTION_DRAIN, "TIME", 0,
+	 "With --config: how long after a signal what was published may take (30s)", 0},
 
 	{NULL, 0, NULL, 0, "What to show:", 2},
 	{"json", OPTION_JSON, NULL, 0, "Write the report as one JSON object", 0},
@@ -60,6 +71,20 @@ static const struct argp_option options_help[] = {
 	{NULL, 0, NULL, 0, "Help:", -1},
 	{0}};
 
+/* What a configuration says has no other word on the command line. */
+static void
+check_config(struct argp_state *state, const struct wi_run_options *options)
+{
+	if (options->config == NULL && options->drain_ns != DRAIN_DEFAULT_NS)
+		argp_error(state, "--drain is for --config");
+	if (options->config == NULL)
+		return;
+	if (options->not_for_config != NULL)
+		argp_error(state, "--%s is not for --config", options->not_for_config);
+	if (strncmp(options->input, "unix:", 5) == 0 && options->input[5] != '/')
+		argp_error(state, "'%s': unix: needs a path from / on", options->input);
+}
+
 static const char doc[] =
 	"Publish the events of FILE, one JSON object a line, and show what became of them.\v"
 	"An event: {\"topic\":\"order.after.create\",\"key\":\"order-7\","
@@ -71,7 +96,8 @@ static const char doc[] =
 	"print handler the table goes to standard error, and --json is the last line.\n\n"
 	"Exit status: 0 done; 1 something failed, was lost, or no line was an event, or with "
 	"--strict a line was bad; 64 wrong usage; 66 FILE cannot be opened; 130, 143 interrupted "
-	"by SIGINT, SIGTERM, after what was published has been delivered.";
+	"by SIGINT, SIGTERM, after what was published has been delivered (with --config 0: a signal is how a host "
+	"ends; a second one ends it at once).";
 
 static void
 parse_count(struct argp_state *state, const char *name, const char *text, uint64_t max,
@@ -116,12 +142,12 @@ add_handler(struct argp_state *state, struct wi_run_options *options, const char
 static void
 finish(struct argp_state *state, struct wi_run_options *options)
 {
-	if (options->handler_count == 0)
+	if (options->handler_count == 0 && options->config == NULL)
 		add_handler(state, options, ">=count");
 	if (options->input != NULL)
 		return;
 	options->input = "-";
-	if (!isatty(STDIN_FILENO))
+	if (!isatty(STDIN_FILENO) || options->config != NULL)
 		return;
 	fputs("weir run: no FILE is given, and standard input is a terminal\n"
 	      "Usage: weir run [OPTION...] [FILE|-]\n\n"
@@ -131,12 +157,27 @@ finish(struct argp_state *state, struct wi_run_options *options)
 	argp_state_help(state, stderr, ARGP_HELP_SEE | ARGP_HELP_EXIT_ERR);
 }
 
+static void
+note_option(struct wi_run_options *options, int key)
+{
+	static const int keys[] = {'p', 'r', OPTION_STRICT, OPTION_ALL, 'd', OPTION_WAIT,
+				   OPTION_RING_SIZE, OPTION_BATCH, OPTION_POOL};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		for (const struct argp_option *help = options_help; key == keys[i]; help++)
+			if (help->key == key) {
+				options->not_for_config = help->name;
+				return;
+			}
+}
+
 static error_t
 parse_option(int key, char *argument, struct argp_state *state)
 {
 	struct wi_run_options *options = state->input;
 	const char *problem;
 
+	note_option(options, key);
 	switch (key) {
 	case 'o':
 		add_handler(state, options, argument);
@@ -171,6 +212,13 @@ parse_option(int key, char *argument, struct argp_state *state)
 	case OPTION_MAX_LINE:
 		parse_line_size(state, argument, &options->line_size_max);
 		return 0;
+	case OPTION_CONFIG:
+		options->config = argument;
+		return 0;
+	case OPTION_DRAIN:
+		if (!wi_quantity_duration(argument, UINT64_C(86400000000000), &options->drain_ns))
+			argp_error(state, "--drain: '%s' is not a time, as 30s", argument);
+		return 0;
 	case OPTION_STRICT:
 		options->strict = true;
 		return 0;
@@ -188,6 +236,7 @@ parse_option(int key, char *argument, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_SUCCESS:
 		finish(state, options);
+		check_config(state, options);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -200,7 +249,7 @@ wi_run_options_parse(struct wi_run_options *options, int argc, char **argv)
 	static const struct argp run_argp = {
 		.options = options_help,
 		.parser = parse_option,
-		.args_doc = "[FILE|-]",
+		.args_doc = "[FILE|-]\n--config FILE [FILE|-|unix:PATH]",
 		.doc = doc,
 	};
 
@@ -208,6 +257,7 @@ wi_run_options_parse(struct wi_run_options *options, int argc, char **argv)
 		.producer_count = 1,
 		.repeat = 1,
 		.line_size_max = LINE_SIZE_DEFAULT,
+		.drain_ns = DRAIN_DEFAULT_NS,
 	};
 	argp_parse(&run_argp, argc, argv, 0, NULL, options);
 }

@@ -13,7 +13,9 @@
 #include "pools.h"
 
 struct wi_run_options {
-	const char *input; /* a file's name, "-": standard input */
+	const char *input; /* a file's name, "-": standard input; with config also "unix:PATH" */
+	const char *config; /* --config: a host, or NULL */
+	uint64_t drain_ns; /* with config: how long after a signal */
 	struct wi_handler *handlers;
 	size_t handler_count;
 	struct wi_pool_specs pools;
@@ -25,6 +27,7 @@ struct wi_run_options {
 	uint64_t batch_count_max;
 	weir_wait wait;
 	bool strict, json, all;
+	const char *not_for_config; /* an option that was given and is for runs without one */
 };
 
 /* Ends the program with WI_EXIT_USAGE and a message if the command line is wrong. */

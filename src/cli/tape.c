@@ -121,17 +121,10 @@ wi_tape_next(struct wi_tape_cursor *cursor, struct wi_tape_event *ret_event)
 
 	ret_event->topic.id = record->topic;
 	ret_event->topic_index = record->topic_index;
-	ret_event->attributes = (weir_attributes){
-		.size = sizeof(weir_attributes),
-		.flags = (record->flags & WI_EVENT_LINE_KEY ? WEIR_ATTRIBUTE_KEY : 0) |
-			 (record->flags & WI_EVENT_LINE_TIME ? WEIR_ATTRIBUTE_TIME : 0),
-		.key = record->key,
-		.time = record->time,
-	};
-	if (record->flags & WI_EVENT_LINE_TRACE) {
-		ret_event->attributes.trace = (const weir_trace *)after;
+	ret_event->attributes = wi_event_line_attributes(record->flags, record->key, record->time,
+							  (const weir_trace *)after);
+	if (record->flags & WI_EVENT_LINE_TRACE)
 		after += sizeof(weir_trace);
-	}
 	ret_event->data = after;
 	ret_event->size = record->payload_size;
 	return true;

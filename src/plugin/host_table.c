@@ -145,6 +145,12 @@ pool(const weir_plugin_host *host)
 	return plugin_of(host)->pool;
 }
 
+static int
+stopping(const weir_plugin_host *host)
+{
+	return wi_plugin_state(plugin_of(host)) == WI_PLUGIN_DRAINING;
+}
+
 void
 wi_host_table_init(struct wi_plugin *plugin, const char *name)
 {
@@ -166,5 +172,6 @@ wi_host_table_init(struct wi_plugin *plugin, const char *name)
 		.publish = weir_publish,
 		.publish_with = weir_publish_with,
 		.status_text = weir_status_text,
+		.stopping = stopping,
 	};
 }

@@ -34,7 +34,7 @@ expect_from(int fd, size_t line_size_max, const struct expected *expected, size_
 	const char *line;
 	size_t size;
 
-	wi_lines_open(&lines, fd, line_size_max, NULL);
+	wi_lines_open(&lines, fd, line_size_max, -1);
 	for (size_t i = 0; i < count; i++) {
 		assert_int_equal(wi_lines_next(&lines, &line, &size), expected[i].result);
 		assert_int_equal(lines.number, i + 1);
@@ -131,7 +131,7 @@ test_short_reads(void **state)
 
 	(void)state;
 	assert_int_equal(pipe(fds), 0);
-	wi_lines_open(&lines, fds[0], 8, NULL);
+	wi_lines_open(&lines, fds[0], 8, -1);
 	while (count < COUNT(expected)) {
 		/* A byte for each time that wi_lines_next() will read: until the line's end. */
 		do
@@ -160,7 +160,7 @@ test_error(void **state)
 	size_t size;
 
 	(void)state;
-	wi_lines_open(&lines, -1, 8, NULL);
+	wi_lines_open(&lines, -1, 8, -1);
 	assert_int_equal(wi_lines_next(&lines, &line, &size), WI_LINES_FAILED);
 	wi_lines_close(&lines);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_timestamp.c - exact to the nanosecond, and nothing that is no time gets through. */
-#include "timestamp.h"
+#include "text/timestamp.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_traceparent.c - the valid forms, and each way in which one can be invalid. */
-#include "traceparent.h"
+#include "text/traceparent.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* timestamp.h - read and write times as nanoseconds since 1970 (UTC), exactly. */
-#ifndef WI_CLI_TIMESTAMP_H
-#define WI_CLI_TIMESTAMP_H
+#ifndef WI_TEXT_TIMESTAMP_H
+#define WI_TEXT_TIMESTAMP_H
 
 #include <stdbool.h>
 #include <stddef.h>

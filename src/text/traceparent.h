@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* traceparent.h - the W3C trace context header, to and from a weir_trace. */
-#ifndef WI_CLI_TRACEPARENT_H
-#define WI_CLI_TRACEPARENT_H
+#ifndef WI_TEXT_TRACEPARENT_H
+#define WI_TEXT_TRACEPARENT_H
 
 #include <stdbool.h>
 #include <stddef.h>

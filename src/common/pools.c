@@ -35,76 +35,107 @@ wi_pool_wait_parse(const char *text, weir_wait *ret_wait)
 }
 
 static const char *
-parse_after(struct wi_pool_spec *spec, char *text)
+set_after(struct wi_pool_spec *spec, char *text)
 {
 	char *rest = NULL;
 
-	for (char *name = strtok_r(text, "+", &rest); name; name = strtok_r(NULL, "+", &rest)) {
+	for (char *name = strtok_r(text, "+, \t", &rest); name; name = strtok_r(NULL, "+, \t", &rest)) {
 		if (spec->after_count == WI_POOL_AFTER_MAX)
-			return "after: more than 16 pools";
+			return "after: at most 16 pools";
 		spec->after[spec->after_count++] = name;
 	}
-	return spec->after_count ? NULL : "after: it must name a pool";
+	return spec->after_count ? NULL : "after: the name of a pool, or of several";
 }
 
-static const char *
-parse_word(const char *text, const char *first, const char *second, int *ret_index)
+static bool
+is_second(const char *text, const char *first, const char *second, bool *ret_second)
 {
-	if (strcmp(text, first) != 0 && strcmp(text, second) != 0)
-		return OPTIONS;
-	*ret_index = strcmp(text, second) == 0;
-	return NULL;
+	*ret_second = strcmp(text, second) == 0;
+	return *ret_second || strcmp(text, first) == 0;
 }
 
+static void
+set_cpus(struct wi_pool_spec *spec, char *value)
+{
+	spec->cpus_given = true;
+	spec->cpus = strcmp(value, "any") == 0 ? NULL : value;
+	for (char *plus = value; (plus = strchr(plus, '+')); )
+		*plus = ',';
+}
+
+enum name { DISPATCHERS, WAIT, BATCH, SLEEP, SPIN, CPUS, ORDER, BEHIND, AFTER, NAME_COUNT };
+
+static enum name
+find_name(const char *text)
+{
+	static const char *const names[] = {"dispatchers", "wait",  "batch",  "sleep", "spin",
+					    "cpus",	   "order", "behind", "after"};
+	int name = 0;
+
+	while (name < NAME_COUNT && strcmp(names[name], text) != 0)
+		name++;
+	return (enum name)name;
+}
+
+const char *
+wi_pool_spec_set(struct wi_pool_spec *spec, const char *name, char *value)
+{
+	bool second = false, good = true;
+	const char *wanted = NULL;
+
+	switch (find_name(name)) {
+	case DISPATCHERS:
+		wanted = "dispatchers: a whole number from 1 to 256";
+		good = wi_quantity_count(value, 1, 256, &spec->dispatcher_count);
+		break;
+	case WAIT:
+		wanted = "wait: adaptive, spin, yield, poll or park";
+		spec->wait_given = true;
+		good = wi_pool_wait_parse(value, &spec->wait) == NULL;
+		break;
+	case BATCH:
+		wanted = "batch: a whole number from 1";
+		good = wi_quantity_count(value, 1, UINT32_MAX, &spec->batch_count_max);
+		break;
+	case SLEEP:
+		wanted = "sleep: a time, as 100us";
+		good = wi_quantity_duration(value, UINT64_MAX / 2, &spec->sleep_ns);
+		break;
+	case SPIN:
+		wanted = "spin: a time, as 20us";
+		good = wi_quantity_duration(value, UINT64_MAX / 2, &spec->spin_ns);
+		break;
+	case CPUS:
+		set_cpus(spec, value);
+		break;
+	case ORDER:
+		wanted = "order: producer or key";
+		good = is_second(value, "producer", "key", &second);
+		spec->order = second ? WEIR_ORDER_KEY : WEIR_ORDER_PRODUCER;
+		break;
+	case BEHIND:
+		wanted = "behind: hold or skip";
+		good = is_second(value, "hold", "skip", &second);
+		spec->behind = second ? WEIR_BEHIND_SKIP : WEIR_BEHIND_HOLD;
+		break;
+	case AFTER:
+		return set_after(spec, value);
+	case NAME_COUNT:
+		return OPTIONS;
+	}
+	return good ? NULL : wanted;
+}
+
+/* Cuts NAME=VALUE out of the text. NULL, or what is wrong. */
 static const char *
 parse_option(struct wi_pool_spec *spec, char **rest)
 {
-	enum { DISPATCHERS, WAIT, BATCH, SLEEP, SPIN, CPUS, ORDER, BEHIND, AFTER };
-	static const char *const names[] = {"dispatchers", "wait",  "batch",  "sleep", "spin",
-					    "cpus",	   "order", "behind", "after", NULL};
-	const char *problem = NULL;
-	char *value;
-	int name = getsubopt(rest, (char *const *)names, &value), index;
+	char *name = strsep(rest, ","), *value = strchr(name, '=');
 
-	if (name < 0 || value == NULL)
+	if (value == NULL)
 		return OPTIONS;
-	switch (name) {
-	case DISPATCHERS:
-		return wi_quantity_count(value, 1, 256, &spec->dispatcher_count)
-		               ? NULL : "dispatchers: a whole number from 1 to 256";
-	case WAIT:
-		spec->wait_given = true;
-		return wi_pool_wait_parse(value, &spec->wait)
-			       ? "wait: adaptive, spin, yield, poll or park"
-			       : NULL;
-	case BATCH:
-		return wi_quantity_count(value, 1, UINT32_MAX, &spec->batch_count_max)
-		               ? NULL : "batch: a whole number from 1";
-	case SLEEP:
-		return wi_quantity_duration(value, UINT64_MAX / 2, &spec->sleep_ns)
-			       ? NULL
-			       : "sleep: a time, as 100us";
-	case SPIN:
-		return wi_quantity_duration(value, UINT64_MAX / 2, &spec->spin_ns)
-			       ? NULL
-			       : "spin: a time, as 20us";
-	case CPUS:
-		spec->cpus_given = true;
-		spec->cpus = strcmp(value, "any") == 0 ? NULL : value;
-		for (char *plus = value; (plus = strchr(plus, '+')); )
-			*plus = ',';
-		return NULL;
-	case ORDER:
-		problem = parse_word(value, "producer", "key", &index);
-		spec->order = !problem && index ? WEIR_ORDER_KEY : WEIR_ORDER_PRODUCER;
-		return problem;
-	case BEHIND:
-		problem = parse_word(value, "hold", "skip", &index);
-		spec->behind = !problem && index ? WEIR_BEHIND_SKIP : WEIR_BEHIND_HOLD;
-		return problem;
-	default:
-		return parse_after(spec, value);
-	}
+	*value++ = '\0';
+	return wi_pool_spec_set(spec, name, value);
 }
 
 const char *
@@ -127,7 +158,7 @@ wi_pools_add(struct wi_pool_specs *specs, const char *text)
 		*rest++ = '\0';
 	if (*spec->name == '\0')
 		return "it must be NAME or NAME:OPTION=VALUE,...";
-	while (*rest != '\0' && problem == NULL)
+	while (rest != NULL && *rest != '\0' && problem == NULL)
 		problem = parse_option(spec, &rest);
 	return problem;
 }
@@ -141,15 +172,28 @@ wi_pools_fini(struct wi_pool_specs *specs)
 	*specs = (struct wi_pool_specs){ .count = 0 };
 }
 
-weir_pool *
-wi_pools_find(const struct wi_pool_specs *specs, weir_bus *bus, const char *name)
+struct search {
+	const char *name;
+	weir_pool *pool;
+};
+
+static int
+look(void *context, weir_pool *pool, const char *name)
 {
-	if (strcmp(name, "default") == 0)
-		return weir_bus_default_pool(bus);
-	for (size_t i = 0; i < specs->count; i++)
-		if (strcmp(specs->each[i].name, name) == 0)
-			return specs->each[i].pool;
-	return NULL;
+	struct search *search = context;
+
+	if (strcmp(name, search->name) == 0)
+		search->pool = pool;
+	return search->pool != NULL;
+}
+
+weir_pool *
+wi_pools_find(weir_bus *bus, const char *name)
+{
+	struct search search = {.name = name};
+
+	weir_bus_each_pool(bus, look, &search);
+	return search.pool;
 }
 
 const char *
@@ -198,7 +242,7 @@ wi_pools_open(struct wi_pool_specs *specs, weir_bus *bus, const char **ret_faile
 
 		*ret_failed = spec->name;
 		for (uint32_t a = 0; a < spec->after_count; a++)
-			if ((after[a] = wi_pools_find(specs, bus, spec->after[a])) == NULL)
+			if ((after[a] = wi_pools_find(bus, spec->after[a])) == NULL)
 				return WEIR_ENOENT;
 		options.after = after;
 		options.after_count = spec->after_count;

@@ -62,7 +62,14 @@ bool
 wi_quantity_duration(const char *text, uint64_t max, uint64_t *ret_ns)
 {
 	static const struct suffix suffixes[] = {
-		{"ns", 1}, {"us", 1000}, {"ms", 1000000}, {"s", 1000000000}, {"", 1},
+		{"ns", 1},
+		{"us", 1000},
+		{"ms", 1000000},
+		{"s", 1000000000},
+		{"min", UINT64_C(60) * 1000000000},
+		{"h", UINT64_C(3600) * 1000000000},
+		{"d", UINT64_C(86400) * 1000000000},
+		{"", 1},
 	};
 	uint64_t value;
 

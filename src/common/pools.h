@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* pools.h - the pools that the command line names beside the default one. */
-#ifndef WI_CLI_POOLS_H
-#define WI_CLI_POOLS_H
+/* pools.h - the pools that a command line or a configuration names. */
+#ifndef WI_COMMON_POOLS_H
+#define WI_COMMON_POOLS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,6 +34,12 @@ struct wi_pool_specs {
 	size_t count;
 };
 
+/*
+ * One setting of a pool: dispatchers, wait, batch, sleep, spin, cpus, order, behind, after. `value` is
+ * cut up and kept. NULL, or "NAME: what it must be", or which settings there are.
+ */
+const char *wi_pool_spec_set(struct wi_pool_spec *spec, const char *name, char *value);
+
 /* "adaptive", "spin", ... NULL, or what is wrong. */
 const char *wi_pool_wait_parse(const char *text, weir_wait *ret_wait);
 
@@ -56,7 +62,7 @@ weir_pool_options wi_pool_options(const struct wi_pool_spec *spec);
 /* A wait's name. */
 const char *wi_pool_wait_text(weir_wait wait);
 
-/* "default" is the bus's; NULL: there is none of that name. */
-weir_pool *wi_pools_find(const struct wi_pool_specs *specs, weir_bus *bus, const char *name);
+/* NULL: the bus has none of that name. */
+weir_pool *wi_pools_find(weir_bus *bus, const char *name);
 
 #endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * scene.h - everything there is, and in which order it comes and goes.
+ *
+ *   requests --> shop --> bus -+-> "default": counter (a plugin, off for a while), failures
+ *                 |            |
+ *               orders         +-> "journal": journal (a plugin) -+-> "work": projection, warehouse
+ *                                                                 +-> "mail": mail, which skips
+ */
+#ifndef ORDERS_SCENE_H
+#define ORDERS_SCENE_H
+
+#include <weir/host.h>
+
+#include "handlers.h"
+#include "place.h"
+#include "plain.h"
+#include "projection.h"
+#include "requests.h"
+#include "shop.h"
+#include "verdict.h"
+
+enum scene_way { SCENE_WEIR, SCENE_DIRECT, SCENE_QUEUE };
+
+struct scene {
+	struct place place;
+	weir_host *host;
+	weir_bus *bus;
+	struct orders *orders[REQUESTS_WAYS];
+	struct shop shop;
+	struct projection projection;
+	struct mail mail;
+	struct warehouse warehouse;
+	weir_subscription warehouse_id;
+	atomic_ullong failures;         /* told as weir.failed.deliver */
+	struct direct direct;
+	struct queue queue;
+	struct way ways[REQUESTS_WAYS];
+	struct requests requests;
+	/* What the counter plugin had counted, and the shop published, when it was ... */
+	uint64_t counted_off, counted_on, published_off, published_on;
+};
+
+void scene_open(struct scene *scene, const char *keep);
+
+/* False: interrupted. `say` is called now and then, with what is going on. */
+bool scene_play(struct scene *scene, double seconds, void (*say)(double second, const char *what));
+
+/* Bring all to an end, and look whether everything is there. */
+void scene_close(struct scene *scene, struct verdict *verdict);
+
+/* Of a signal handler: scene_play() is to end soon. */
+void scene_interrupt(void);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* seen.h - a bus whose events are handled on the test's own thread, and what they were. */
+#ifndef WI_TESTS_SEEN_H
+#define WI_TESTS_SEEN_H
+
+#include "unit.h"
+
+#include <weir/service.h>
+
+enum { SEEN_MAX = 64, SEEN_BYTES_MAX = 1024 };
+
+struct seen {
+	char topic[256];
+	unsigned char bytes[SEEN_BYTES_MAX];    /* what `envelope` points into */
+	weir_envelope envelope;
+	int has_key, has_trace;
+	uint64_t key, time;
+	weir_trace trace;
+	uint32_t hops, source;
+};
+
+struct seen_bus {
+	weir_bus *bus;
+	weir_pool *pool;
+	weir_service *service;          /* "order" */
+	uint32_t count;
+	struct seen seen[SEEN_MAX];
+};
+
+/* A manual pool, rings of 4 KiB, a handler for all that keeps what it sees. */
+void seen_open(struct seen_bus *bus);
+/* Until there are none left; how many were handled since the last call, which seen[0] on are. */
+uint32_t seen_poll(struct seen_bus *bus);
+/* And `expected` of them, or the test fails. */
+void seen_expect(struct seen_bus *bus, uint32_t expected);
+/* The books of bus and service balance; closes both. */
+void seen_close(struct seen_bus *bus);
+
+weir_service_counts seen_counts(const weir_service *service);
+weir_call seen_call(weir_operation operation);
+
+#endif
