@@ -82,11 +82,11 @@ seen_close(struct seen_bus *bus)
 	unit_close(bus->bus);
 }
 
-weir_call
-seen_call(weir_operation operation)
+weir_call_options
+seen_options(weir_operation operation)
 {
-	weir_call call = WEIR_CALL_INIT;
+	weir_call_options options = WEIR_CALL_OPTIONS_INIT;
 
-	call.operation = operation;
-	return call;
+	options.operation = operation;
+	return options;
 }

@@ -37,6 +37,6 @@ void seen_expect(struct seen_bus *bus, uint32_t expected);
 void seen_close(struct seen_bus *bus);
 
 weir_service_counts seen_counts(const weir_service *service);
-weir_call seen_call(weir_operation operation);
+weir_call_options seen_options(weir_operation operation);
 
 #endif

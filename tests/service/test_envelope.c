@@ -64,16 +64,17 @@ test_layout(void **state)
 					    "oops\0\0\0\0"
 					    "eightby!\0\0\0\0\0\0\0\0"
 					    "me\0\0\0\0\0";
-	weir_call call = seen_call(WEIR_CREATE);
+	weir_call_options options = seen_options(WEIR_CREATE);
+	weir_call call;
 	unsigned char expected[80] = {0x95, 'W', 'E', 'V', 1, 3, 80, 0};
 	uint64_t id, time;
 
 	(void)state;
 	weir_trace_set(&trace);
-	call.data = weir_text("dat");
-	call.actor = "eightby!";
-	call.user_id = "me";
-	assert_ok(weir_call_begin(&call, bus.service));
+	options.data = weir_text("dat");
+	options.actor = "eightby!";
+	options.user_id = "me";
+	assert_ok(weir_call_begin(&call, bus.service, &options));
 	id = weir_call_id(&call);
 	assert_ok(weir_call_fail(&call, -2, "oops"));
 	seen_expect(&bus, 2);
@@ -105,17 +106,18 @@ test_sizes(void **state)
 
 	(void)state;
 	for (uint32_t size = 0; size < 190; size++) {
-		weir_call call = seen_call(WEIR_CREATE);
+		weir_call_options options = seen_options(WEIR_CREATE);
+		weir_call call;
 		const struct seen *it = &bus.seen[1];
 		size_t end;
 
 		for (uint32_t i = 0; i < size; i++)
 			text[i] = (char)('!' + (i + size) % 90);
 		text[size] = '\0';
-		call.data = weir_bytes(text, size);
-		call.actor = text + size / 2;
-		call.user_id = text + size / 3;
-		assert_ok(weir_call_begin(&call, bus.service));
+		options.data = weir_bytes(text, size);
+		options.actor = text + size / 2;
+		options.user_id = text + size / 3;
+		assert_ok(weir_call_begin(&call, bus.service, &options));
 		if (size % 2)
 			assert_ok(weir_call_succeed(&call, weir_text(text + size / 5)));
 		else
@@ -125,8 +127,8 @@ test_sizes(void **state)
 		assert_memory_equal(it->envelope.data.bytes, text, size);
 		assert_int_equal(((uintptr_t)it->envelope.data.bytes - (uintptr_t)it->bytes) % 16, 0);
 		assert_int_equal(((uintptr_t)it->envelope.result.bytes - (uintptr_t)it->bytes) % 16, 0);
-		assert_string_equal(it->envelope.actor, call.actor);
-		assert_string_equal(it->envelope.user_id, call.user_id);
+		assert_string_equal(it->envelope.actor, options.actor);
+		assert_string_equal(it->envelope.user_id, options.user_id);
 		assert_string_equal(it->envelope.error, size % 2 ? "" : text);
 		if (size % 2)
 			assert_memory_equal(it->envelope.result.bytes, text + size / 5,
@@ -143,15 +145,16 @@ test_sizes(void **state)
 static void
 test_versions(void **state)
 {
-	weir_call call = seen_call(WEIR_CREATE);
+	weir_call_options options = seen_options(WEIR_CREATE);
+	weir_call call;
 	weir_envelope envelope = WEIR_ENVELOPE_INIT;
 	unsigned char later[1024] = {0};
 	size_t end;
 
 	(void)state;
-	call.data = weir_text("data");
-	call.actor = "actor";
-	assert_ok(weir_call_begin(&call, bus.service));
+	options.data = weir_text("data");
+	options.actor = "actor";
+	assert_ok(weir_call_begin(&call, bus.service, &options));
 	assert_ok(weir_call_end(&call));
 	seen_expect(&bus, 2);
 	end = end_of(&bus.seen[0]);
@@ -232,14 +235,15 @@ try_bytes(const void *bytes, size_t size, int expected)
 static void
 make_samples(void)
 {
-	weir_call call = seen_call(WEIR_CREATE);
+	weir_call_options options = seen_options(WEIR_CREATE);
+	weir_call call;
 
-	call.data = weir_json("{\"a\": [1, {\"b\": \"\\u00e9\\ud83d\\ude00 x\"}], \"c\": -1.5e-3, \"d\": null}");
-	call.actor = "somebody";
-	call.user_id = "0815";
-	assert_ok(weir_call_begin(&call, bus.service));
+	options.data = weir_json("{\"a\": [1, {\"b\": \"\\u00e9\\ud83d\\ude00 x\"}], \"c\": -1.5e-3, \"d\": null}");
+	options.actor = "somebody";
+	options.user_id = "0815";
+	assert_ok(weir_call_begin(&call, bus.service, &options));
 	assert_ok(weir_call_fail(&call, 5, "gr\xc3\xb6\xc3\x9f" "er"));
-	assert_ok(weir_call_begin(&call, bus.service));
+	assert_ok(weir_call_begin(&call, bus.service, &options));
 	assert_ok(weir_call_succeed(&call, weir_text("fine \xe2\x82\xac")));
 	seen_expect(&bus, 4);
 }

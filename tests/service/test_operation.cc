@@ -165,11 +165,11 @@ test_move()
 
 		check(off.id() == 0 && off.succeed() == WEIR_OK, "no service");
 	}
-	weir_call call = WEIR_CALL_INIT;
-	call.operation = WEIR_UPSERT;
-	call.key = 9;
+	weir_call_options options = WEIR_CALL_OPTIONS_INIT;
+	options.operation = WEIR_UPSERT;
+	options.key = 9;
 	{
-		weir::operation operation(orders, call);
+		weir::operation operation(orders, options);
 	}
 	expect(WEIR_PHASE_AFTER, 0, "", "a call with a key");
 	check(seen.key == 9, "its key");
