@@ -89,7 +89,8 @@ put_envelope(void *room, const weir_call *call, const struct end *end, uint64_t 
 	unsigned char *at = room;
 
 	put_header(at, call, end, time);
-	at = wi_put_content(at + sizeof(struct wi_envelope_header), call->options->data.bytes, call->options->data.size);
+	at = wi_put_content(at + sizeof(struct wi_envelope_header), call->options->data.bytes,
+	                    call->options->data.size);
 	at = wi_put_content(at, end->result.bytes, end->result.size);
 	at = wi_put_text(at, end->error, end->error_size);
 	at = wi_put_text(at, call->options->actor, call->actor_size);

@@ -362,6 +362,12 @@ expect_data(weir_content data, const char *expected)
 static void
 test_json_content(void **state)
 {
+	/* Too long, halves of pairs, beyond the last, cut. */
+	static const char *const bad[] = {
+		"\xc0\x80", "\xc1\xbf", "\xe0\x9f\xbf", "\xf0\x8f\xbf\xbf", "\xed\xa0\x80", "\xf4\x90\x80\x80",
+		"\xf5\x80\x80\x80", "\x80", "\xe2\x82", "\xe2\x82x", "\xf0\x90\x80",
+	};
+
 	(void)state;
 	expect_data(weir_json(" { \"a\" : [ 1 , -0.10 , 1E+2 , true , false , null ] , \"b\" : { } } \n"),
 		    "\"json\",\"data\":{\"a\":[1,-0.10,1E+2,true,false,null],\"b\":{}}");
@@ -374,6 +380,16 @@ test_json_content(void **state)
 	expect_data(weir_bytes("ab", 2), "\"bytes\",\"data\":\"YWI=\"");
 	expect_data(weir_bytes("abc", 3), "\"bytes\",\"data\":\"YWJj\"");
 	expect_data((weir_content){"abc", 3, 77}, "\"bytes\",\"data\":\"YWJj\"");
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		weir_envelope envelope = sample();
+		char text[256];
+
+		envelope.data = weir_text(bad[i]);
+		weir_envelope_json(&envelope, text, sizeof text);
+		assert_non_null(strstr(text, "\"data_type\":\"bytes\""));
+	}
+	expect_data(weir_text("\xf0\x90\x80\x80\xf4\x8f\xbf\xbf\xed\x9f\xbf\xe0\xa0\x80\xc2\x80"),
+		    "\"text\",\"data\":\"\xf0\x90\x80\x80\xf4\x8f\xbf\xbf\xed\x9f\xbf\xe0\xa0\x80\xc2\x80\"");
 	expect_data(weir_json("\"\xff\""), "\"bytes\",\"data\":\"Iv8i\"");
 }
 
@@ -484,5 +500,5 @@ main(void)
 		EACH(test_json_of_events),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return seen_run(tests);
 }

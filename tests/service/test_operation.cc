@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -160,6 +161,18 @@ test_move()
 		second.succeed(weir_text("once"));
 	}
 	expect(WEIR_PHASE_AFTER, 0, "once", "moved");
+	{
+		/* Where the first one was is something else by then. */
+		alignas(weir::operation) unsigned char room[sizeof(weir::operation)];
+		auto *first = new (room) weir::operation(orders, WEIR_UPDATE);
+		weir::operation second = std::move(*first);
+
+		first->~operation();
+		std::memset(room, 0xff, sizeof room);
+		__asm__ volatile("" : : "r"(room) : "memory");
+		second.succeed(weir_text("elsewhere"));
+	}
+	expect(WEIR_PHASE_AFTER, 0, "elsewhere", "moved away");
 	{
 		weir::operation off(nullptr, WEIR_UPDATE);
 
