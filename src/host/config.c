@@ -135,10 +135,10 @@ parse_path(struct wi_config *config, char *value)
 	char *rest = NULL;
 
 	for (char *word = strtok_r(value, ":", &rest); word != NULL; word = strtok_r(NULL, ":", &rest)) {
-		char **directories = realloc(config->directories,
-		                             (config->directory_count + 1) * sizeof(*directories));
+		size_t size = (config->directory_count + 1) * sizeof(char *);
+		char **directories = *word == '/' ? realloc(config->directories, size) : NULL;
 
-		if (directories == NULL || *word != '/')
+		if (directories == NULL)
 			return false;
 		config->directories = directories;
 		directories[config->directory_count++] = word;

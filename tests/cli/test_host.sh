@@ -268,7 +268,7 @@ check "no host: told" says "no host of this user listens in $XDG_RUNTIME_DIR/wei
 # -- full rings -----------------------------------------------------------------------
 
 for signal in TERM INT; do
-	begin full --json --on '>=sleep:50us'
+	begin full --json --on 'in.>=sleep:50us'
 	for i in 1 2 3; do
 		"$unix_send" "$dir/full.in" <"$sample" >/dev/null 2>&1 &
 	done

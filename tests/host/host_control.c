@@ -582,5 +582,7 @@ main(void)
 	test_hanging();
 	test_leak();
 	rig_end();
-	return 0;
+	/* What test_leak() has left is meant to be left. */
+	fflush(NULL);
+	_exit(0);
 }
