@@ -580,9 +580,9 @@ main(void)
 	test_replaced();
 	test_contention();
 	test_hanging();
-	test_leak();
+	/* What it leaves is meant to be left, and sanitizers do not know that. */
+	if (!SANITIZED)
+		test_leak();
 	rig_end();
-	/* What test_leak() has left is meant to be left. */
-	fflush(NULL);
-	_exit(0);
+	return 0;
 }

@@ -346,6 +346,12 @@ test_hanging(void)
 
 /* -- in the wrong place ---------------------------------------------------------------- */
 
+static void
+ask_once(const char *request)
+{
+	free(weir_host_control(host, request, strlen(request)));
+}
+
 static void *
 reload_often(void *context)
 {
@@ -356,9 +362,9 @@ reload_often(void *context)
 
 		CHECK(status == WEIR_OK || status == WEIR_EBUSY, "%s", weir_status_text(status));
 		add(done, status == WEIR_OK);
-		free(weir_host_control(host, "{\"verb\":\"plugin.disable\",\"name\":\"a\"}", 38));
-		free(weir_host_control(host, "{\"verb\":\"plugin.list\"}", 22));
-		free(weir_host_control(host, "{\"verb\":\"plugin.enable\",\"name\":\"a\"}", 37));
+		ask_once("{\"verb\":\"plugin.disable\",\"name\":\"a\"}");
+		ask_once("{\"verb\":\"plugin.list\"}");
+		ask_once("{\"verb\":\"plugin.enable\",\"name\":\"a\"}");
 	}
 	return NULL;
 }
