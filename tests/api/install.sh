@@ -43,9 +43,23 @@ compile_examples()
 	done
 }
 
+# The plugin links nothing of weir: neither as a library nor as a symbol.
+# shellcheck disable=SC2046 # pkg-config prints words
+check_plugin()
+{
+	for level in -O0 -O2; do
+		compile "$level" -Wall -Wextra -Werror -shared -fPIC -o "$work/counter.so" \
+			"$source/docs/examples/plugin/counter.c" $(pkg-config --cflags weir)
+		if needs_libweir "$work/counter.so"; then return 1; fi
+		if nm -D --undefined-only "$work/counter.so" | grep weir_; then return 1; fi
+		WEIR_PLUGIN_MODULES=$work "$build/tests/plugin/plugin_states" example
+	done
+}
+
 # shellcheck disable=SC2046 # pkg-config prints words
 case $kind in
 shared)
+	check_plugin
 	compile_examples
 	for example in $examples; do needs_libweir "$work/$example"; done
 	;;

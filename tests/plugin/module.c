@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* module.c - a plugin that does as its test says; with switches, one that is broken from the beginning. */
+/*
+ * module.c - a plugin that does as its test says; with switches, one that is broken from the
+ * beginning.
+ */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,8 +149,8 @@ subscribe(struct control *control, const weir_plugin_host *host, uint64_t count)
 	options.pool = control->pool;
 	options.batch_end = control->with_batch ? on_batch_end : NULL;
 	for (uint64_t i = 0; i < count; i++) {
-		status = host->subscribe(host, control->pattern ? control->pattern : "load.>", on_event,
-		                         control, &options, &subscription);
+		status = host->subscribe(host, control->pattern ? control->pattern : "load.>",
+					 on_event, control, &options, &subscription);
 		if (status != WEIR_OK)
 			return host->fail(host, "subscription %llu: %s", (unsigned long long)i,
 			                  host->status_text(status));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * module.h - what a test and its plugins (module.c) share: a struct of the test's, whose address is the setting
- * "control".
+ * module.h - what a test and its plugins (module.c) share: a struct of the test's, whose address is
+ * the setting "control".
  */
 #ifndef WI_TESTS_PLUGIN_MODULE_H
 #define WI_TESTS_PLUGIN_MODULE_H
@@ -26,7 +26,7 @@ struct control {
 	uint64_t more;                  /* that reconfigure makes */
 	const char *say;                /* host->fail() */
 	const char *pattern;            /* instead of "load.>" */
-	const char *refuse;             /* the value of "seen" with which enable and reconfigure fail */
+	const char *refuse;             /* "seen" with which enable and reconfigure fail */
 	uint64_t with_batch, talk;      /* talk: a handler that hung says so */
 	weir_pool *pool;                /* in the options of its subscriptions */
 	void (*in_load)(void), (*in_enable)(void), (*in_event)(void);

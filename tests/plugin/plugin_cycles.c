@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plugin_cycles.c - a plugin is enabled and disabled again and again while two threads publish and one looks; in some
- * of the cycles it fails half-way, is given new settings, or is switched by two threads at once.
- * $WEIR_PLUGIN_CYCLES: how often (300).
+ * plugin_cycles.c - a plugin is enabled and disabled again and again while two threads publish and
+ * one looks; in some of the cycles it fails half-way, is given new settings, or is switched by two
+ * threads at once. $WEIR_PLUGIN_CYCLES: how often (300).
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -27,7 +27,8 @@ publish(void *context)
 	CHECK_OK(weir_producer_open(rig.bus, NULL, &producer));
 	while (!get(&stop)) {
 		for (uint64_t i = 0; i < 64; i++)
-			CHECK_OK(weir_publish_wait(producer, rig.topic, NULL, &i, sizeof i, 20 * SECOND));
+			CHECK_OK(weir_publish_wait(producer, rig.topic, NULL, &i, sizeof i,
+						   20 * SECOND));
 		add(&published, 64);
 		sleep_ns(20 * MICROSECOND);
 	}
@@ -105,7 +106,10 @@ main(void)
 	before = holdings_take();
 	for (unsigned i = 0; i < PUBLISHERS + 2; i++)
 		CHECK(pthread_create(&threads[i], NULL,
-		                     i < PUBLISHERS ? publish : i == PUBLISHERS ? look : toggle, NULL) == 0,
+				     i < PUBLISHERS    ? publish
+				     : i == PUBLISHERS ? look
+						       : toggle,
+				     NULL) == 0,
 		      "thread");
 	support_phase("cycles");
 	begin = now_ns();
@@ -123,6 +127,7 @@ main(void)
 	      (ull)(first.late + second.late));
 	CHECK(first.disables == cycles + 1 && first.unloads == 1, "each enable has its disable");
 	printf("%llu cycles, %llu us each; %llu published, %llu handled, %llu looks\n", (ull)cycles,
-	       (ull)(begin / cycles / 1000), (ull)published, (ull)(first.events + second.events), (ull)looks);
+	       (ull)(begin / cycles / 1000), (ull)published, (ull)(first.events + second.events),
+	       (ull)looks);
 	return 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plugin_paths.c - paths by which somebody else's code could come in are refused, also while they change under the look.
- * As root the same is done by a normal user, in a child. $WEIR_PLUGIN_RACES: how many looks against a swap (5,000).
+ * plugin_paths.c - paths by which somebody else's code could come in are refused, also while they
+ * change under the look. As root the same is done by a normal user, in a child. $WEIR_PLUGIN_RACES:
+ * how many looks against a swap (5,000).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -40,7 +41,8 @@ at(const char *name)
 static void
 make_directory(const char *name, mode_t mode)
 {
-	CHECK(mkdir(at(name), 0700) == 0 && chmod(at(name), mode) == 0, "%s: %s", name, strerror(errno));
+	CHECK(mkdir(at(name), 0700) == 0 && chmod(at(name), mode) == 0, "%s: %s", name,
+	      strerror(errno));
 }
 
 static void
@@ -74,7 +76,9 @@ make_socket(const char *name)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	snprintf(address.sun_path, sizeof address.sun_path, "%s", at(name));
-	CHECK(fd >= 0 && bind(fd, (void *)&address, sizeof address) == 0 && chmod(at(name), 0755) == 0, "socket");
+	CHECK(fd >= 0 && bind(fd, (void *)&address, sizeof address) == 0 &&
+		      chmod(at(name), 0755) == 0,
+	      "socket");
 	close(fd);
 }
 
@@ -207,6 +211,9 @@ test_modes(void)
 	make_directory("above", 0755);
 	make_both("above/ok", 0755, "above/ok/good.so", 0644);
 	CHECK(chmod(at("above"), 0777) == 0, "above");
+	make_directory("shared", 0755);
+	make_both("shared/ok", 0755, "shared/ok/good.so", 0644);
+	CHECK(chmod(at("shared"), 01777) == 0, "shared");
 	refused("ok/group.so", "may be written by others");
 	refused("ok/others.so", "may be written by others");
 	refused("ok/sticky.so", "may be written by others");
@@ -214,6 +221,10 @@ test_modes(void)
 	refused("others/good.so", "/others may be written by others");
 	refused("sticky/good.so", "/sticky may be written by others");
 	refused("above/ok/good.so", "/above may be written by others");
+	if (geteuid() == 0)
+		accepted("shared/ok/good.so");
+	else
+		refused("shared/ok/good.so", "/shared may be written by others");
 }
 
 static void
@@ -234,8 +245,8 @@ test_search(void)
 {
 	char directories[4][128], path[PATH_MAX], problem[WI_PLUGIN_PROBLEM_SIZE];
 	const char *list[] = { directories[0], directories[1], directories[2], directories[3] };
-	static const char *const no_names[] = { "go od", "good.so.1", ".so", ".good", "good;so", "good.so\n",
-	                                        "g\303\266\303\266d" };
+	static const char *const no_names[] = {
+		"go od", "good.so.1", ".so", ".good", "good;so", "good.so\n", "g\303\266\303\266d"};
 
 	support_phase("bare names");
 	strcpy(directories[0], at("none"));
@@ -300,7 +311,8 @@ swap(void *context)
 	strcpy(first, at("swap/plugin.so"));
 	strcpy(second, at("swap/evil.so"));
 	while (!get(&stop)) {
-		CHECK(renameat2(AT_FDCWD, first, AT_FDCWD, second, RENAME_EXCHANGE) == 0, "%s", strerror(errno));
+		CHECK(renameat2(AT_FDCWD, first, AT_FDCWD, second, RENAME_EXCHANGE) == 0, "%s",
+		      strerror(errno));
 		add(&swaps, 1);
 	}
 	return NULL;
@@ -316,7 +328,8 @@ swap_directory(void *context)
 	strcpy(first, at("swap"));
 	strcpy(second, at("link"));
 	while (!get(&stop)) {
-		CHECK(renameat2(AT_FDCWD, first, AT_FDCWD, second, RENAME_EXCHANGE) == 0, "%s", strerror(errno));
+		CHECK(renameat2(AT_FDCWD, first, AT_FDCWD, second, RENAME_EXCHANGE) == 0, "%s",
+		      strerror(errno));
 		add(&swaps, 1);
 	}
 	return NULL;
@@ -353,13 +366,14 @@ race(const char *phase, void *(*attack)(void *), uint64_t count)
 	}
 	set(&stop, 1);
 	pthread_join(thread, NULL);
-	printf("%s: %llu looks, %llu swaps, %llu opened, foreign 0\n", phase, (ull)count, (ull)swaps,
-	       (ull)opened);
+	printf("%s: %llu looks, %llu swaps, %llu opened, foreign 0\n", phase, (ull)count,
+	       (ull)swaps, (ull)opened);
 	CHECK(opened > 0 && opened < count, "%s: no race", phase);
 	if (swaps % 2 == 1)
-		CHECK(attack == swap ? renameat2(AT_FDCWD, at("swap/plugin.so"), AT_FDCWD, at("swap/evil.so"),
-		                                 RENAME_EXCHANGE) == 0
-		                     : renameat2(AT_FDCWD, at("swap"), AT_FDCWD, at("link"), RENAME_EXCHANGE) == 0,
+		CHECK(attack == swap ? renameat2(AT_FDCWD, at("swap/plugin.so"), AT_FDCWD,
+						 at("swap/evil.so"), RENAME_EXCHANGE) == 0
+				     : renameat2(AT_FDCWD, at("swap"), AT_FDCWD, at("link"),
+						 RENAME_EXCHANGE) == 0,
 		      "swapped back");
 }
 
@@ -399,8 +413,10 @@ test_load(void)
 	rig_open(&rig, modules);
 	snprintf(base, sizeof base, "%s", rig.directory);
 	make_directory("swap", 0755);
-	CHECK(rename(at("good.so"), at("swap/plugin.so")) == 0 && rename(at("other.so"), at("swap/evil.so")) == 0 &&
-	      chmod(at("swap/evil.so"), 0666) == 0, "renamed");
+	CHECK(rename(at("good.so"), at("swap/plugin.so")) == 0 &&
+		      rename(at("other.so"), at("swap/evil.so")) == 0 &&
+		      chmod(at("swap/evil.so"), 0666) == 0,
+	      "renamed");
 	support_phase("loads while files are swapped");
 	set(&stop, 0);
 	set(&swaps, 0);

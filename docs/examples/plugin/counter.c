@@ -43,7 +43,8 @@ enable(void *context, const weir_plugin_host *host)
 			return host->fail(host, "there is no setting '%s'", key);
 	pattern = pattern ? pattern : ">";
 	status = host->subscribe(host, pattern, on_event, context, NULL, &subscription);
-	return status ? host->fail(host, "pattern '%s': %s", pattern, host->status_text(status)) : 0;
+	return status ? host->fail(host, "pattern '%s': %s", pattern, host->status_text(status))
+		      : 0;
 }
 
 static void
@@ -60,7 +61,8 @@ health(void *context, const weir_plugin_host *host, weir_plugin_health *ret_heal
 	struct counter *counter = context;
 
 	(void)host;
-	snprintf(ret_health->text, sizeof ret_health->text, "%llu events", atomic_load(&counter->count));
+	snprintf(ret_health->text, sizeof ret_health->text, "%llu events",
+		 atomic_load(&counter->count));
 }
 
 static void
