@@ -322,7 +322,9 @@ close_host(struct weir_host *host, uint64_t timeout_ns, weir_close_report *sum)
 		closed = close_bus(host, end, sum);
 		status = status == WEIR_OK ? closed : status;
 	}
-	free_host(host);
+	/* A handler that has not returned may still log. */
+	if (status == WEIR_OK)
+		free_host(host);
 	return status;
 }
 

@@ -295,6 +295,23 @@ reap_report twice
 check "a second signal: exit status" exits 143
 check "a second signal: lost is not claimed" is lost null
 
+# More than is read at once: the rest is still in the socket when the signal comes.
+begin full --json --on 'in.>=sleep:300us'
+head -n 1200 "$sample" | "$unix_send" "$dir/full.in"
+kill "$pid"
+reap full
+check "what is in the socket: all was read" is read/events 1200
+check "what is in the socket: and handled" is plugins/0/ok 1200
+check "what is in the socket: lost" is lost 0
+
+# Who waits for room longer than a look at the clock goes on waiting.
+begin full --json --on 'in.>=sleep:70ms'
+head -n 20 "$sample" | "$unix_send" "$dir/full.in"
+kill "$pid"
+reap full
+check "a long wait for room: all was read" is read/events 20
+check "a long wait for room: and handled" is plugins/0/ok 20
+
 # -- usage, bad files -------------------------------------------------------------------
 
 refused()
