@@ -307,16 +307,23 @@ plugin_config(const struct plan *plan, const struct wi_config_plugin *plugin)
 	};
 }
 
+/* What is loaded cannot be unloaded, so it is noted before. */
 static weir_status
 load(struct plan *plan, const struct step *step, char *text)
 {
+	struct weir_host *host = plan->host;
 	struct wi_plugin_config config = plugin_config(plan, step->now);
-	weir_status status = wi_plugins_load(plan->host->plugins, &config, text);
+	weir_status status;
 
-	if (status != WEIR_OK || note_loaded(plan->host, step->now))
-		return status;
-	snprintf(text, WI_PLUGIN_PROBLEM_SIZE, "out of memory");
-	return WEIR_ENOMEM;
+	if (!note_loaded(host, step->now))
+		return WEIR_ENOMEM;
+	status = wi_plugins_load(host->plugins, &config, text);
+	if (status != WEIR_OK) {
+		host->loaded_count--;
+		free(host->loaded[host->loaded_count].name);
+		free(host->loaded[host->loaded_count].file);
+	}
+	return status;
 }
 
 static weir_status

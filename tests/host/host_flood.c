@@ -194,9 +194,9 @@ begin_stranger(int pipe_fds[2])
 	child = fork();
 	if (child != 0)
 		return child;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (setgid(65534) != 0 || setuid(65534) != 0)
 		_exit(9);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);       /* a change of user clears it */
 	while (read(pipe_fds[0], &byte, 1) == 1 && byte == 'g') {
 		int fd = try_connect();
 
