@@ -20,11 +20,11 @@ struct connection {
 	struct wi_control *control;
 	pthread_t thread;
 	bool used;
-	bool ended;             /* used, and its thread only has to be joined */
+	bool ended; /* used, and its thread only has to be joined */
 	int fd;
-	bool busy;              /* a request is under way: not to be sent away */
-	bool leaving;           /* was sent away */
-	uint64_t since_ns;      /* of the last request, or when it came */
+	bool busy;         /* a request is under way: not to be sent away */
+	bool leaving;      /* was sent away */
+	uint64_t since_ns; /* of the last request, or when it came */
 	/* Its thread's. */
 	char *line;
 	size_t length, capacity;
@@ -34,7 +34,7 @@ struct wi_control {
 	struct weir_host *host;
 	struct wi_listener listener;
 	uint32_t idle_ms;
-	int stop_fd;            /* readable for ever, once close begins */
+	int stop_fd; /* readable for ever, once close begins */
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* a place has become free */
@@ -54,7 +54,8 @@ remaining_ms(uint64_t end_ns)
 static bool
 wait_ready(const struct wi_control *control, int fd, short events, uint64_t end_ns)
 {
-	struct pollfd fds[2] = {{.fd = control->stop_fd, .events = POLLIN}, {.fd = fd, .events = events}};
+	struct pollfd fds[2] = {{.fd = control->stop_fd, .events = POLLIN},
+				{.fd = fd, .events = events}};
 	int result;
 
 	do
@@ -94,7 +95,7 @@ answer(const struct connection *connection, char *text)
 	bool good = false;
 
 	if (text != NULL) {
-		text[length] = '\n';    /* in place of the end */
+		text[length] = '\n'; /* in place of the end */
 		good = send_text(connection, text, length + 1);
 	}
 	free(text);
@@ -126,8 +127,9 @@ read_line(struct connection *connection)
 	size_t seen = 0;
 
 	for (;;) {
-		char *end = seen < connection->length
-		                    ? memchr(connection->line + seen, '\n', connection->length - seen) : NULL;
+		char *end = seen < connection->length ? memchr(connection->line + seen, '\n',
+							       connection->length - seen)
+						      : NULL;
 		ssize_t count;
 
 		if (end != NULL)
@@ -140,7 +142,8 @@ read_line(struct connection *connection)
 		if (!make_room(connection) ||
 		    !wait_ready(connection->control, connection->fd, POLLIN, end_ns))
 			return 0;
-		count = recv(connection->fd, connection->line + connection->length, READ_SIZE, MSG_DONTWAIT);
+		count = recv(connection->fd, connection->line + connection->length, READ_SIZE,
+			     MSG_DONTWAIT);
 		if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR))
 			return 0;
 		connection->length += count > 0 ? (size_t)count : 0;
@@ -193,7 +196,8 @@ serve(struct connection *connection)
 	good = answer(connection, text);
 	/* Who sends garbage is answered, but not faster than a person would be. */
 	if (refused && good)
-		wait_ready(connection->control, -1, 0, wi_host_now() + BAD_PAUSE_MS * UINT64_C(1000000));
+		wait_ready(connection->control, -1, 0,
+			   wi_host_now() + BAD_PAUSE_MS * UINT64_C(1000000));
 	connection->length -= length;
 	memmove(connection->line, connection->line + length, connection->length);
 	return good;
@@ -282,7 +286,8 @@ make_place(struct wi_control *control)
 
 	if (place == NULL && !send_one_away(control))
 		return NULL;
-	while (place == NULL && pthread_cond_timedwait(&control->changed, &control->lock, &end) == 0)
+	while (place == NULL &&
+	       pthread_cond_timedwait(&control->changed, &control->lock, &end) == 0)
 		place = find_place(control);
 	return place;
 }
@@ -310,7 +315,8 @@ take_connection(struct wi_control *control, int fd)
 	pthread_mutex_lock(&control->lock);
 	place = make_place(control);
 	if (place != NULL) {
-		*place = (struct connection){.control = control, .fd = fd, .since_ns = wi_host_now()};
+		*place = (struct connection){
+			.control = control, .fd = fd, .since_ns = wi_host_now()};
 		place->used = start_thread(run_connection, place, &place->thread);
 		place = place->used ? place : NULL;
 	}
@@ -331,8 +337,8 @@ tell_stranger(struct wi_control *control)
 		power *= 10;
 	if (power == count)
 		wi_host_log(control->host, 4, "WEIR-CONTROL",
-		            "%s: sent away who is neither this user nor root (%llu so far)",
-		            control->listener.path, (unsigned long long)count);
+			    "%s: sent away who is neither this user nor root (%llu so far)",
+			    control->listener.path, (unsigned long long)count);
 }
 
 static void *
@@ -340,7 +346,8 @@ run_control(void *context)
 {
 	struct wi_control *control = context;
 
-	while (wait_ready(control, control->listener.fd, POLLIN, wi_host_now() + 3600 * WI_HOST_S) ||
+	while (wait_ready(control, control->listener.fd, POLLIN,
+			  wi_host_now() + 3600 * WI_HOST_S) ||
 	       !atomic_load(&control->host->closing)) {
 		int fd = wi_listener_accept(&control->listener);
 
@@ -349,7 +356,8 @@ run_control(void *context)
 		else if (errno == EPERM)
 			tell_stranger(control);
 		else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-			wait_ready(control, -1, 0, wi_host_now() + ACCEPT_PAUSE_MS * UINT64_C(1000000));
+			wait_ready(control, -1, 0,
+				   wi_host_now() + ACCEPT_PAUSE_MS * UINT64_C(1000000));
 	}
 	return NULL;
 }
@@ -369,7 +377,7 @@ free_control(struct wi_control *control)
 
 weir_status
 wi_control_open(const struct wi_control_options *options, struct wi_control **ret_control,
-                char problem[WI_PLUGIN_PROBLEM_SIZE])
+		char problem[WI_PLUGIN_PROBLEM_SIZE])
 {
 	struct wi_control *control = calloc(1, sizeof(*control));
 	pthread_condattr_t attributes;
@@ -389,9 +397,8 @@ wi_control_open(const struct wi_control_options *options, struct wi_control **re
 	status = control->stop_fd >= 0 ? WEIR_OK : WEIR_EIO;
 	if (status == WEIR_OK)
 		status = wi_listener_open(&control->listener, options->path, problem,
-		                          WI_PLUGIN_PROBLEM_SIZE);
-	if (status == WEIR_OK &&
-	    !start_thread(run_control, control, &control->thread))
+					  WI_PLUGIN_PROBLEM_SIZE);
+	if (status == WEIR_OK && !start_thread(run_control, control, &control->thread))
 		status = WEIR_ENOMEM;
 	if (status == WEIR_OK)
 		*ret_control = control;
@@ -415,7 +422,7 @@ weir_status
 wi_control_close(struct wi_control *control, uint64_t timeout_ns)
 {
 	unsigned ms = timeout_ns / 1000000 < UINT32_MAX / 2 ? (unsigned)(timeout_ns / 1000000)
-	                                                    : UINT32_MAX / 2;
+							    : UINT32_MAX / 2;
 	struct timespec end = in_ms(ms);
 	bool some;
 

@@ -357,7 +357,8 @@ stranger(bool opened)
 	CHECK(waitpid(child, &status, 0) == child && status == 0, "%x", status);
 }
 
-/* The mode of file and directory keeps others out; if somebody has opened both, their credentials do. */
+/* The mode of file and directory keeps others out; if somebody has opened both, their
+ * credentials do. */
 static void
 test_strangers(void)
 {

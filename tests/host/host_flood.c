@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * host_flood.c - garbage, floods and strangers on the control socket while events flow and plugins are switched:
- * nothing is lost, memory and threads stay bounded, and whoever asks properly is answered.
+ * host_flood.c - garbage, floods and strangers on the control socket while events flow and
+ * plugins are switched: nothing is lost, memory and threads stay bounded, and whoever asks
+ * properly is answered.
  *
  * Runs for $WEIR_STRESS_SECONDS.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * host_memory.c - the n-th allocation fails, once or from then on, while a host is opened, read again, asked:
- * an error that says so, nothing changed, nothing left, and the host works.
+ * host_memory.c - the n-th allocation fails, once or from then on, while a host is opened, read
+ * again, asked: an error that says so, nothing changed, nothing left, and the host works.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -18,7 +18,8 @@ void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *memory, size_t size);
 
-/* Of this thread: how many allocations still succeed; -1: all. for_ever: no later one does either. */
+/* Of this thread: how many allocations still succeed; -1: all. for_ever: no later one does
+ * either. */
 static _Thread_local long left = -1;
 static _Thread_local bool for_ever, has_failed;
 
