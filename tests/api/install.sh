@@ -66,15 +66,32 @@ check_plugin()
 	done
 }
 
+# check_host PKG_CONFIG_OPTION...: the example of a host, with the one of a plugin.
+# shellcheck disable=SC2046 # pkg-config prints words
+check_host()
+{
+	[ -f "$lib/pkgconfig/weir-host.pc" ] || return 0
+	sed -i "s|^prefix=.*|prefix=$root|" "$lib/pkgconfig/weir-host.pc"
+	mkdir -m 755 "$work/plugins"
+	cp "$build/tests/plugin/counter.so" "$work/plugins" && chmod 755 "$work/plugins/counter.so"
+	sed "s|^socket = .*|socket = $work/host.sock|; s|^path = .*|path = $work/plugins|" \
+		"$source/docs/examples/host/weir.ini" >"$work/weir.ini"
+	compile -Wall -Wextra -Werror -o "$work/host" "$source/docs/examples/host/host.c" \
+		$(pkg-config "$@" --cflags --libs weir-host)
+	[ "$("$work/host" "$work/weir.ini")" = 'handled 1000, lost 0' ]
+}
+
 # shellcheck disable=SC2046 # pkg-config prints words
 case $kind in
 shared)
 	check_plugin
+	check_host
 	compile_examples
 	for example in $examples; do needs_libweir "$work/$example"; done
 	;;
 static)
 	rm "$lib"/libweir*.so*
+	check_host --static
 	compile_examples --static
 	for example in $examples; do
 		if needs_libweir "$work/$example"; then exit 1; fi

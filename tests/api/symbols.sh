@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# symbols.sh LIBRARY MAP INCLUDE_DIR SONAME NEEDED - what a library shows to the dynamic linker: the
-# symbols that the version map names and nothing else, a SONAME, immediate binding, few dependencies:
-# libc and what matches a word of NEEDED.
+# symbols.sh LIBRARY MAP INCLUDE_DIR SONAME NEEDED... - what a library shows to the dynamic linker: the
+# symbols that the version map names and nothing else, a SONAME, immediate binding, few dependencies.
 set -eu
 
-library=$1 map=$2 include=$3 expected_soname=$4 dependencies=$5
+library=$1 map=$2 include=$3 wanted=$4
+shift 4
 failed=0
 
 fail()
@@ -50,11 +50,11 @@ tag()
 	printf '%s\n' "$dynamic" | sed -n "s/.*($1).*\[\(.*\)\]/\1/p"
 }
 soname=$(tag SONAME)
-[ "$soname" = "$expected_soname" ] || fail "SONAME is '$soname'"
+[ "$soname" = "$wanted" ] || fail "SONAME is '$soname'"
 for needed in $(tag NEEDED); do
 	known=no
-	for pattern in libc.so.6 $dependencies; do
-		# shellcheck disable=SC2254 # a word may be a pattern
+	for pattern in "$@" 'libc.so.*'; do
+		# shellcheck disable=SC2254 # a pattern
 		case $needed in $pattern) known=yes ;; esac
 	done
 	[ "$known" = yes ] || fail "needs $needed"
