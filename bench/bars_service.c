@@ -35,15 +35,16 @@ static bool with_trace;
 static inline __attribute__((always_inline)) weir_status
 operate(weir_service *service, uint64_t number)
 {
-	weir_call call = WEIR_CALL_INIT;
+	weir_call_options options = WEIR_CALL_OPTIONS_INIT;
 	weir_status before, after;
+	weir_call call;
 
-	call.operation = WEIR_UPDATE;
-	call.data = weir_bytes(&order, sizeof order);
-	call.actor = "api";
-	call.user_id = "4711";
-	call.key = with_trace ? number + 1 : 0;
-	before = weir_call_begin(&call, service);
+	options.operation = WEIR_UPDATE;
+	options.data = weir_bytes(&order, sizeof order);
+	options.actor = "api";
+	options.user_id = "4711";
+	options.key = with_trace ? number + 1 : 0;
+	before = weir_call_begin(&call, service, &options);
 	after = weir_call_succeed(&call, weir_bytes(&number, sizeof number));
 	return before ? before : after;
 }

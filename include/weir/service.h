@@ -153,34 +153,37 @@ weir_json(const char *text)
 
 /* -- calls ------------------------------------------------------------------ */
 
-/*
- * One run of an operation, on its caller's stack: who begins it says what it is about. What it points
- * to, and itself, must stay until the second event is out; a result or an error need not.
- */
-typedef struct weir_call {
+/* What an operation is about. It, and what it points to, must stay until the call's second event is out. */
+typedef struct weir_call_options {
 	size_t size;
 	weir_operation operation;
 	uint32_t flags;                 /* WEIR_ATTRIBUTE_KEY: the key is 0 */
 	uint64_t key;                   /* of the events, if it is not 0: see WEIR_ORDER_KEY */
-	weir_content data;              /* what the operation is about, in both events */
+	weir_content data;              /* in both events */
 	const char *actor;              /* who does it: a part, a host, an address */
 	const char *user_id;            /* on whose behalf */
-	/* Private. */
-	weir_service *service_;         /* NULL: there is nothing (more) to say */
-	weir_producer *producer_;       /* of the thread that began */
-	uint64_t thread_;
-	uint32_t actor_size_, user_id_size_;
-	uint64_t id_, parent_;
-	uint64_t trace_id_[2];
-	uint64_t saved_span_;           /* of a scope */
-	uint32_t trace_flags_, in_scope_;
+} weir_call_options;
+
+/* One run of an operation, on its caller's stack. Private; weir_call_begin() fills it. */
+typedef struct weir_call {
+	weir_service *service;          /* NULL: there is nothing (more) to say */
+	const weir_call_options *options;
+	weir_producer *producer;        /* of the thread that began */
+	uint64_t thread;
+	uint32_t actor_size, user_id_size;
+	uint64_t id, parent;
+	uint64_t trace_id[2];
+	uint64_t saved_span;            /* of a scope */
+	uint32_t trace_flags, in_scope;
 } weir_call;
 
 /* Codes that no service gave. */
 #define WEIR_CODE_LEFT (-0x77000003)    /* the block of WEIR_OPERATION() was left without a word */
 
 /* Private: what the inline functions below leave to the library. */
-WEIR_API weir_status weir_call_begin_(weir_call *call, weir_service *service);
+WEIR_API weir_status weir_call_begin_(weir_call *call, weir_service *service,
+                                      const weir_call_options *options, uint32_t actor_size,
+                                      uint32_t user_id_size);
 WEIR_API weir_status weir_call_end_(weir_call *call);
 WEIR_API void weir_call_enter_(weir_call *call);
 WEIR_API void weir_call_leave_(weir_call *call, int32_t code, const char *text);
@@ -201,7 +204,8 @@ WEIR_API void weir_call_leave_(weir_call *call, int32_t code, const char *text);
  * Returns: that of publishing the event, WEIR_OK if the service is disabled. The operation goes on
  *          whatever it is.
  */
-WEIR_API weir_status weir_call_begin(weir_call *call, weir_service *service);
+WEIR_API weir_status weir_call_begin(weir_call *call, weir_service *service,
+                                     const weir_call_options *options);
 
 /* weir_call_succeed - publish {entity}.after.{operation} with a result, unless the end is out. */
 WEIR_API weir_status weir_call_succeed(weir_call *call, weir_content result);
@@ -217,30 +221,32 @@ WEIR_API uint64_t weir_call_id(const weir_call *call);
 
 #if !defined(WEIR_NO_INLINE) || defined(WEIR_DEFINE_SERVICE_SYMBOLS_)
 
+/* Lengths are taken here, where the compiler may know them; it forgets at the atomic load. */
 WEIR_SERVICE_INLINE_ weir_status
-weir_call_begin(weir_call *call, weir_service *service)
+weir_call_begin(weir_call *call, weir_service *service, const weir_call_options *options)
 {
-	if (!service || !__atomic_load_n(&service->enabled, __ATOMIC_RELAXED)) {
-		call->service_ = NULL;
-		call->in_scope_ = 0;
-		return service ? WEIR_OK : WEIR_EINVAL;
+	const char *actor = options ? options->actor : NULL;
+	const char *user_id = options ? options->user_id : NULL;
+
+	if (!service || !options || !__atomic_load_n(&service->enabled, __ATOMIC_RELAXED)) {
+		call->service = NULL;
+		call->in_scope = 0;
+		return service && options ? WEIR_OK : WEIR_EINVAL;
 	}
-	/* Here, where the compiler may know them. */
-	call->actor_size_ = call->actor ? (uint32_t)strlen(call->actor) : 0;
-	call->user_id_size_ = call->user_id ? (uint32_t)strlen(call->user_id) : 0;
-	return weir_call_begin_(call, service);
+	return weir_call_begin_(call, service, options, actor ? (uint32_t)strlen(actor) : 0,
+	                        user_id ? (uint32_t)strlen(user_id) : 0);
 }
 
 WEIR_SERVICE_INLINE_ weir_status
 weir_call_end(weir_call *call)
 {
-	return call->service_ ? weir_call_end_(call) : WEIR_OK;
+	return call->service ? weir_call_end_(call) : WEIR_OK;
 }
 
 WEIR_SERVICE_INLINE_ uint64_t
 weir_call_id(const weir_call *call)
 {
-	return call->service_ ? call->id_ : 0;
+	return call->service ? call->id : 0;
 }
 
 #endif
@@ -249,7 +255,7 @@ weir_call_id(const weir_call *call)
  * WEIR_OPERATION(call, service, operation, ...) { ... } - an operation is what the block does.
  *
  * `call` is the name of the weir_call, known in the block; after the operation, members of
- * weir_call as designated initializers. The end of the block, which `continue` goes to, is
+ * weir_call_options as designated initializers. The end of the block, which `continue` goes to, is
  * success without a result. Whoever leaves it otherwise (return, break, goto) without having said
  * how it ended has failed, with WEIR_CODE_LEFT. longjmp() leaves it without a second event.
  *
@@ -258,17 +264,20 @@ weir_call_id(const weir_call *call)
  */
 #ifndef __cplusplus
 #define WEIR_OPERATION(call, service, ...)                                                           \
-	for (weir_call call __attribute__((cleanup(weir_call_cleanup_))) =                           \
-	             { .size = sizeof(weir_call), .operation = __VA_ARGS__ },                        \
-	     *call##_runs_ = weir_call_scope_(&call, service);                                       \
-	     call##_runs_; call##_runs_ = weir_call_finish_(&call))
+	for (const weir_call_options call##_options_ =                                               \
+	             { .size = sizeof(weir_call_options), .operation = __VA_ARGS__ },                \
+	     *call##_once_ = &call##_options_;                                                       \
+	     call##_once_; call##_once_ = NULL)                                                      \
+		for (weir_call call __attribute__((cleanup(weir_call_cleanup_))),                    \
+		     *call##_runs_ = weir_call_scope_(&call, service, call##_once_);                 \
+		     call##_runs_; call##_runs_ = weir_call_finish_(&call))
 
 /* Private. */
 static inline weir_call *
-weir_call_scope_(weir_call *call, weir_service *service)
+weir_call_scope_(weir_call *call, weir_service *service, const weir_call_options *options)
 {
-	weir_call_begin(call, service);
-	if (call->service_)
+	weir_call_begin(call, service, options);
+	if (call->service)
 		weir_call_enter_(call);
 	return call;
 }
@@ -283,7 +292,7 @@ weir_call_finish_(weir_call *call)
 static inline void
 weir_call_cleanup_(weir_call *call)
 {
-	if (call->service_ || call->in_scope_)
+	if (call->service || call->in_scope)
 		weir_call_leave_(call, WEIR_CODE_LEFT, "the operation was left without a result");
 }
 #endif
@@ -358,7 +367,7 @@ WEIR_API size_t weir_envelope_json(const weir_envelope *envelope, char *buffer, 
 
 #define WEIR_SERVICE_OPTIONS_INIT WEIR_INIT_(weir_service_options)
 #define WEIR_SERVICE_COUNTS_INIT  WEIR_INIT_(weir_service_counts)
-#define WEIR_CALL_INIT            WEIR_INIT_(weir_call)
+#define WEIR_CALL_OPTIONS_INIT    WEIR_INIT_(weir_call_options)
 #define WEIR_ENVELOPE_INIT        WEIR_INIT_(weir_envelope)
 
 #ifdef __cplusplus

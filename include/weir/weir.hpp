@@ -178,23 +178,26 @@ public:
 	operation(weir_service *service, weir_operation number, weir_content data = {},
 	          const char *actor = nullptr, const char *user_id = nullptr) noexcept
 	{
-		call_.operation = number;
-		call_.data = data;
-		call_.actor = actor;
-		call_.user_id = user_id;
+		options_.operation = number;
+		options_.data = data;
+		options_.actor = actor;
+		options_.user_id = user_id;
 		begin(service);
 	}
 
-	/* With a key, too: members of `call` up to user_id. */
-	operation(weir_service *service, const weir_call &call) noexcept : call_(call)
+	/* With a key, too; the options are copied. */
+	operation(weir_service *service, const weir_call_options &options) noexcept : options_(options)
 	{
 		begin(service);
 	}
 
-	operation(operation &&other) noexcept : call_(other.call_), exceptions_(other.exceptions_)
+	operation(operation &&other) noexcept
+	    : options_(other.options_), call_(other.call_), exceptions_(other.exceptions_)
 	{
-		other.call_.service_ = nullptr;
-		other.call_.in_scope_ = 0;
+		if (call_.options == &other.options_)
+			call_.options = &options_;
+		other.call_.service = nullptr;
+		other.call_.in_scope = 0;
 	}
 
 	operation(const operation &) = delete;
@@ -205,7 +208,7 @@ public:
 	{
 		if (std::uncaught_exceptions() <= exceptions_)
 			weir_call_end(&call_);
-		if (call_.service_ || call_.in_scope_)
+		if (call_.service || call_.in_scope)
 			weir_call_leave_(&call_, WEIR_CODE_EXCEPTION, "an exception");
 	}
 
@@ -231,12 +234,13 @@ private:
 	void
 	begin(weir_service *service) noexcept
 	{
-		weir_call_begin(&call_, service);
-		if (call_.service_)
+		weir_call_begin(&call_, service, &options_);
+		if (call_.service)
 			weir_call_enter_(&call_);
 	}
 
-	weir_call call_ = WEIR_CALL_INIT;
+	weir_call_options options_ = WEIR_CALL_OPTIONS_INIT;
+	weir_call call_ = {};
 	int exceptions_ = std::uncaught_exceptions();
 };
 

@@ -9,7 +9,7 @@ parse_option(int key, char *argument, struct argp_state *state)
 	(void)argument;
 	if (key != ARGP_KEY_INIT)
 		return ARGP_ERR_UNKNOWN;
-	state->child_inputs[0] = state->input;
+	state->child_inputs[0] = state->child_inputs[1] = state->input;
 	return 0;
 }
 
@@ -21,8 +21,11 @@ static const char doc[] =
 int
 wi_cmd_drain(int argc, char **argv)
 {
-	static const struct argp_child children[] = {{&wi_control_client_timeout_argp, 0, NULL, 0}, {0}};
-	static const struct argp drain_argp = {.parser = parse_option, .doc = doc, .children = children};
+	static const struct argp_child children[] = {{&wi_control_client_argp, 0, NULL, 0},
+						     {&wi_control_client_timeout_argp, 0, NULL, 0},
+						     {0}};
+	static const struct argp drain_argp = {
+		.parser = parse_option, .doc = doc, .children = children};
 	struct wi_control_client client = {.program = "weir drain"};
 
 	argp_parse(&drain_argp, argc, argv, 0, NULL, &client);

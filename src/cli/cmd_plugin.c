@@ -40,7 +40,8 @@ check(struct argp_state *state, const struct arguments *arguments)
 	const struct action *action = find_action(arguments->action);
 
 	if (action == NULL)
-		argp_error(state, "'%s' is not one of list, enable, disable, reload", arguments->action);
+		argp_error(state, "'%s' is not one of list, enable, disable, reload",
+			   arguments->action);
 	else if (action->needs == NAME && arguments->name == NULL)
 		argp_error(state, "%s needs the NAME of a plugin", action->name);
 	else if (action->needs == NO_NAME && arguments->name != NULL)
@@ -56,7 +57,7 @@ parse_option(int key, char *argument, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &arguments->client;
+		state->child_inputs[0] = state->child_inputs[1] = &arguments->client;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num > 1)
@@ -76,20 +77,24 @@ parse_option(int key, char *argument, struct argp_state *state)
 
 static const char doc[] =
 	"List the plugins of a running host, or switch them.\v"
-	"list: the plugins, their state and what they say of themselves. enable, disable: until the "
-	"next reload, which makes it as the configuration says. disable waits for the plugin's handlers "
-	"(5s); one that does not return leaves it draining. reload NAME: read the configuration again and "
-	"give the plugin its settings; without NAME: all of it, as SIGHUP does.\n\n"
+	"list: the plugins, their state and what they say of themselves. enable, disable: until "
+	"the next reload, which makes it as the configuration says. disable waits for the "
+	"plugin's handlers (5s); one that does not return leaves it draining. reload NAME: read "
+	"the configuration again and give the plugin its settings; without NAME: all of it, as "
+	"SIGHUP does.\n\n"
 	"Exit status: 0 done; 1 refused; 64 wrong usage; 69 no host answers.";
 
 int
 wi_cmd_plugin(int argc, char **argv)
 {
-	static const struct argp_child children[] = {{&wi_control_client_timeout_argp, 0, NULL, 0}, {0}};
-	static const struct argp plugin_argp = {.parser = parse_option,
-						.args_doc = "list\nenable NAME\ndisable NAME\nreload [NAME]",
-						.doc = doc,
-						.children = children};
+	static const struct argp_child children[] = {{&wi_control_client_argp, 0, NULL, 0},
+						     {&wi_control_client_timeout_argp, 0, NULL, 0},
+						     {0}};
+	static const struct argp plugin_argp = {
+		.parser = parse_option,
+		.args_doc = "list\nenable NAME\ndisable NAME\nreload [NAME]",
+		.doc = doc,
+		.children = children};
 	struct arguments arguments = {.client.program = "weir plugin"};
 	const struct action *action;
 	json_t *answer = NULL;
@@ -97,10 +102,10 @@ wi_cmd_plugin(int argc, char **argv)
 
 	argp_parse(&plugin_argp, argc, argv, 0, NULL, &arguments);
 	action = find_action(arguments.action);
-	code = wi_control_client_ask(&arguments.client,
-				     action->needs == MAYBE_NAME && arguments.name == NULL ? "reload"
-											   : action->verb,
-				     arguments.name, &answer);
+	code = wi_control_client_ask(
+		&arguments.client,
+		action->needs == MAYBE_NAME && arguments.name == NULL ? "reload" : action->verb,
+		arguments.name, &answer);
 	if (answer != NULL && action->needs == NO_NAME && !arguments.client.json)
 		wi_host_tables_plugins(stdout, json_object_get(answer, "plugins"));
 	json_decref(answer);

@@ -25,9 +25,9 @@ parse_option(int key, char *argument, struct argp_state *state)
 
 static const char doc[] =
 	"List the pools of a running host.\v"
-	"seen: events committed since the pool was opened; waiting: those it has still to go through. "
-	"routed: to a handler; skipped: by a pool with behind = skip. stuck: calls that took longer than "
-	"a second.\n\n"
+	"seen: events committed since the pool was opened; waiting: those it has still to go "
+	"through. routed: to a handler; skipped: by a pool with behind = skip. stuck: calls that "
+	"took longer than a second.\n\n"
 	"Exit status: 0 done; 1 refused; 64 wrong usage; 69 no host answers.";
 
 int

@@ -20,22 +20,25 @@
 
 #include "listener.h"
 
-enum { ANSWER_MAX = 16 << 20, READ_SIZE = 64 << 10, CONNECT_S = 5, OPTION_SOCKET = 300, OPTION_JSON };
+enum {
+	ANSWER_MAX = 16 << 20,
+	READ_SIZE = 64 << 10,
+	CONNECT_S = 5,
+	OPTION_SOCKET = 300,
+	OPTION_JSON
+};
 
-#define PATIENCE_NS (60 * WI_STOPWATCH_S)       /* beside --timeout */
+#define PATIENCE_NS (60 * WI_STOPWATCH_S) /* beside --timeout */
 
 /* -- the command line -------------------------------------------------------- */
 
-#define COMMON_OPTIONS                                                                             \
-	{"socket", OPTION_SOCKET, "PATH", 0, "The host's control socket", 0},                      \
-	{"pid", 'p', "PID", 0, "The host with this process id (the only one there is)", 0},        \
-	{"json", OPTION_JSON, NULL, 0, "Write the host's answer as it is, one JSON object", 0}
-
-static const struct argp_option options_help[] = {COMMON_OPTIONS, {0}};
-static const struct argp_option timeout_help[] = {
-	COMMON_OPTIONS,
-	{"timeout", 't', "TIME", 0, "How long the host waits, as 500ms or 5s", 0},
+static const struct argp_option options_help[] = {
+	{"socket", OPTION_SOCKET, "PATH", 0, "The host's control socket", 0},
+	{"pid", 'p', "PID", 0, "The host with this process id (the only one there is)", 0},
+	{"json", OPTION_JSON, NULL, 0, "Write the host's answer as it is, one JSON object", 0},
 	{0}};
+static const struct argp_option timeout_help[] = {
+	{"timeout", 't', "TIME", 0, "How long the host waits, as 500ms or 5s", 0}, {0}};
 
 static error_t
 parse_option(int key, char *argument, struct argp_state *state)
@@ -65,7 +68,8 @@ parse_option(int key, char *argument, struct argp_state *state)
 }
 
 const struct argp wi_control_client_argp = {.options = options_help, .parser = parse_option};
-const struct argp wi_control_client_timeout_argp = {.options = timeout_help, .parser = parse_option};
+const struct argp wi_control_client_timeout_argp = {.options = timeout_help,
+						    .parser = parse_option};
 
 static void __attribute__((format(printf, 2, 3)))
 complain(const struct wi_control_client *client, const char *format, ...)
@@ -122,8 +126,8 @@ connect_given(const struct wi_control_client *client, const char *directory)
 			 (unsigned long long)client->pid);
 	fd = connect_to(client->socket != NULL ? client->socket : path);
 	if (fd < 0)
-		complain(client, "no host answers at %s: %s", client->socket != NULL ? client->socket : path,
-			 strerror(errno));
+		complain(client, "no host answers at %s: %s",
+			 client->socket != NULL ? client->socket : path, strerror(errno));
 	return fd;
 }
 
@@ -140,7 +144,8 @@ connect_only(const struct wi_control_client *client, const char *directory)
 		size_t digits = strspn(entry->d_name, "0123456789"), used = strlen(names);
 
 		if (digits == 0 || strcmp(entry->d_name + digits, ".sock") != 0 ||
-		    snprintf(path, sizeof(path), "%s/%s", directory, entry->d_name) >= (int)sizeof(path) ||
+		    snprintf(path, sizeof(path), "%s/%s", directory, entry->d_name) >=
+			    (int)sizeof(path) ||
 		    (next = connect_to(path)) < 0)
 			continue;
 		if (fd >= 0)
@@ -236,7 +241,8 @@ receive(int fd, uint64_t end_ns, const char **ret_problem)
 		if (poll_fd.revents != 0)
 			count = recv(fd, text + length, READ_SIZE, MSG_DONTWAIT);
 		*ret_problem = "it has closed the connection";
-		if (poll_fd.revents != 0 && (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)))
+		if (poll_fd.revents != 0 &&
+		    (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)))
 			break;
 		length += count > 0 ? (size_t)count : 0;
 		text[length] = '\0';
@@ -271,7 +277,8 @@ take_answer(const struct wi_control_client *client, const char *text, json_t **r
 	bool good = json_is_true(json_object_get(answer, "ok"));
 
 	if (!good)
-		complain(client, "%s", refusal != NULL ? refusal : "the host's answer makes no sense");
+		complain(client, "%s",
+			 refusal != NULL ? refusal : "the host's answer makes no sense");
 	if (client->json)
 		fputs(text, stdout);
 	if (good && ret_answer != NULL)
@@ -291,7 +298,8 @@ wi_control_client_ask(const struct wi_control_client *client, const char *verb, 
 
 	if (fd >= 0) {
 		if (send_all(fd, request, strlen(request)) && send_all(fd, "\n", 1))
-			text = receive(fd, wi_stopwatch_now() + client->timeout_ns + PATIENCE_NS, &problem);
+			text = receive(fd, wi_stopwatch_now() + client->timeout_ns + PATIENCE_NS,
+				       &problem);
 		if (text == NULL)
 			complain(client, "the host: %s", problem);
 		else

@@ -11,25 +11,25 @@ struct json_t;
 
 /* The command line that `weir plugin`, `pool` and `drain` share. */
 struct wi_control_client {
-	const char *program;    /* the name that messages begin with */
-	const char *socket;     /* --socket */
-	uint64_t pid;           /* --pid, or 0 */
-	uint64_t timeout_ns;    /* --timeout, or 0 */
-	const char *timeout;    /* as it was written */
-	bool json;              /* --json */
+	const char *program; /* the name that messages begin with */
+	const char *socket;  /* --socket */
+	uint64_t pid;        /* --pid, or 0 */
+	uint64_t timeout_ns; /* --timeout, or 0 */
+	const char *timeout; /* as it was written */
+	bool json;           /* --json */
 };
 
-/* Its options, as a child of the command's argp; the child's input is the client. */
-extern const struct argp wi_control_client_argp;
-/* The same with --timeout. */
-extern const struct argp wi_control_client_timeout_argp;
+/* Its options but --timeout, and that one: children of the command's argp, whose input is the
+ * client. */
+extern const struct argp wi_control_client_argp, wi_control_client_timeout_argp;
 
 /*
- * Sends the request, which is taken, to the host that was chosen, or to the only one there is, and writes
- * the answer with --json. name, may be NULL, and --timeout become its members. Otherwise *ret_answer is the answer,
- * which the caller gives back. The exit status; a message was written if it is not 0.
+ * Sends the request, which is taken, to the host that was chosen, or to the only one there is,
+ * and writes the answer with --json. name, may be NULL, and --timeout become its members.
+ * Otherwise *ret_answer is the answer, which the caller gives back. The exit status; a message
+ * was written if it is not 0.
  */
-int wi_control_client_ask(const struct wi_control_client *client, const char *verb, const char *name,
-			  struct json_t **ret_answer);
+int wi_control_client_ask(const struct wi_control_client *client, const char *verb,
+			  const char *name, struct json_t **ret_answer);
 
 #endif

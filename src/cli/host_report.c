@@ -62,7 +62,8 @@ wi_host_report_write_text(const struct wi_host_report *report, FILE *stream)
 	const struct wi_streams *streams = report->streams;
 
 	fprintf(stream, "%s\n\n", report->input);
-	fprintf(stream, "  %-10s %14s lines   %9s", "read", wi_figures_count(streams->line_count).text,
+	fprintf(stream, "  %-10s %14s lines   %9s", "read",
+		wi_figures_count(streams->line_count).text,
 		wi_figures_bytes((double)streams->byte_count).text);
 	if (strncmp(report->input, "unix:", 5) == 0)
 		fprintf(stream, "  from %s connection%s",
@@ -101,9 +102,11 @@ wi_host_report_write_json(const struct wi_host_report *report, FILE *stream)
 	json_object_set(object, "plugins", report->plugins);
 	json_object_set(object, "pools", report->pools);
 	put(object, "in_flight", report->bus.in_flight);
-	json_object_set_new(object, "lost", report->drained ? json_integer(report->bus.lost) : json_null());
+	json_object_set_new(object, "lost",
+			    report->drained ? json_integer(report->bus.lost) : json_null());
 	json_object_set_new(object, "signal",
-			    report->signal != 0 ? json_string(sigabbrev_np(report->signal)) : json_null());
+			    report->signal != 0 ? json_string(sigabbrev_np(report->signal))
+						: json_null());
 	written = json_dumpf(object, stream, JSON_COMPACT) == 0 && fputc('\n', stream) != EOF;
 	json_decref(object);
 	return written;

@@ -15,8 +15,8 @@ struct wi_streams;
 struct wi_host_report {
 	/* Given by the caller. */
 	const char *input;
-	const struct wi_streams *streams;       /* all ended */
-	bool drained;                           /* only then bus.lost means something */
+	const struct wi_streams *streams; /* all ended */
+	bool drained;                     /* only then bus.lost means something */
 	int signal;
 	/* Collected. */
 	weir_bus_counts bus;

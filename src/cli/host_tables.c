@@ -37,10 +37,13 @@ wi_host_tables_plugins(FILE *stream, const json_t *plugins)
 void
 wi_host_tables_pools(FILE *stream, const json_t *pools)
 {
-	static const struct wi_table_column columns[POOL_COLUMNS] = {
-		{"pool", "name"},         {"seen", "seen"},       {"waiting", "waiting"},
-		{"routed", "routed"},     {"skipped", "skipped_behind"}, {"stuck", "stuck"},
-		{"after", "after"}};
+	static const struct wi_table_column columns[POOL_COLUMNS] = {{"pool", "name"},
+								     {"seen", "seen"},
+								     {"waiting", "waiting"},
+								     {"routed", "routed"},
+								     {"skipped", "skipped_behind"},
+								     {"stuck", "stuck"},
+								     {"after", "after"}};
 
 	wi_table_write(stream, pools, columns, POOL_COLUMNS);
 }

@@ -18,8 +18,9 @@ enum wi_lines_result {
 struct wi_lines {
 	int fd;
 	int stop_fd;
-	/* The caller's, after open: a stop is the end. What is in a pipe or a socket then is still read, as
-	 * nobody else will; a file's last line, if it was not wholly read, is not. */
+	/* The caller's, after open: a stop is the end. What is in a pipe or a socket then is
+	 * still read, as nobody else will; a file's last line, if it was not wholly read, is
+	 * not. */
 	bool ends_on_stop;
 	bool stopping;
 	size_t rest; /* then: to be read */
@@ -32,7 +33,8 @@ struct wi_lines {
 	uint64_t byte_count; /* read from fd */
 };
 
-/* Both descriptors stay the caller's. stop_fd is looked at before each read, and never read; -1: none. */
+/* Both descriptors stay the caller's. stop_fd is looked at before each read, and never read; -1:
+ * none. */
 void wi_lines_open(struct wi_lines *lines, int fd, size_t line_size_max, int stop_fd);
 void wi_lines_close(struct wi_lines *lines);
 

@@ -73,8 +73,8 @@ take_to_tape(struct wi_loader *loader, const struct wi_event_line *line, uint32_
 {
 	struct wi_publisher *publisher = choose_publisher(loader, line);
 
-	return wi_tape_append(&publisher->tape, loader->topics->entries[topic_index].topic, topic_index,
-			      line) ||
+	return wi_tape_append(&publisher->tape, loader->topics->entries[topic_index].topic,
+			      topic_index, line) ||
 	       wi_event_line_fail(&loader->parser, "out of memory");
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* loader.h - read the input line by line and lay its events on the producers' tapes, or publish them. */
+/* loader.h - read the input line by line and lay its events on the producers' tapes, or publish
+ * them. */
 #ifndef WI_CLI_LOADER_H
 #define WI_CLI_LOADER_H
 

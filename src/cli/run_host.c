@@ -28,8 +28,8 @@
 #include "listener.h"
 #include <weir/host.h>
 
-#define SLICE_NS (100 * WI_STOPWATCH_MS)        /* how late a drain may notice a signal */
-#define CLOSE_NS (2 * WI_STOPWATCH_S)           /* also when the time to drain is over */
+#define SLICE_NS (100 * WI_STOPWATCH_MS) /* how late a drain may notice a signal */
+#define CLOSE_NS (2 * WI_STOPWATCH_S)    /* also when the time to drain is over */
 
 struct run;
 
@@ -47,11 +47,11 @@ struct run {
 	struct task task;
 	weir_host *host;
 	struct wi_listener listener;
-	int input_fd;                   /* -1: a socket */
+	int input_fd; /* -1: a socket */
 	struct wi_streams streams;
 	struct wi_host_report report;
 	unsigned accepted;
-	uint64_t end_ns;                /* of the time to drain, after a signal */
+	uint64_t end_ns; /* of the time to drain, after a signal */
 	/* What tasks found. */
 	weir_status status;
 	weir_close_report closed;
@@ -99,7 +99,8 @@ await(struct run *run, int signals, uint64_t end_ns)
 
 		if (run->interrupt.count >= signals || now_ns >= end_ns)
 			return false;
-		if (wi_interrupt_wait(&run->interrupt, run->task.done_fd, SLICE_NS / WI_STOPWATCH_MS))
+		if (wi_interrupt_wait(&run->interrupt, run->task.done_fd,
+				      SLICE_NS / WI_STOPWATCH_MS))
 			join(run);
 	}
 	return true;
@@ -182,7 +183,8 @@ open_host(struct run *run)
 	if (run->status == WEIR_OK)
 		return WI_EXIT_OK;
 	wi_progress_message(&run->progress, "%s", run->problem);
-	return run->status == WEIR_EINVAL || run->status == WEIR_ENOENT ? WI_EXIT_USAGE : WI_EXIT_FAILED;
+	return run->status == WEIR_EINVAL || run->status == WEIR_ENOENT ? WI_EXIT_USAGE
+									: WI_EXIT_FAILED;
 }
 
 static int
@@ -190,11 +192,13 @@ subscribe(struct run *run)
 {
 	for (size_t i = 0; i < run->options->handler_count; i++) {
 		struct wi_handler *handler = &run->options->handlers[i];
-		weir_pool *pool = weir_host_pool(run->host, handler->pool != NULL ? handler->pool : "default");
+		weir_pool *pool = weir_host_pool(run->host,
+						 handler->pool != NULL ? handler->pool : "default");
 		weir_status status;
 
 		if (pool == NULL) {
-			wi_progress_message(&run->progress, "--on: there is no pool '%s'", handler->pool);
+			wi_progress_message(&run->progress, "--on: there is no pool '%s'",
+					    handler->pool);
 			return WI_EXIT_USAGE;
 		}
 		status = wi_handler_subscribe(handler, weir_host_bus(run->host), pool);
@@ -226,7 +230,8 @@ open_streams(struct run *run)
 		return WI_EXIT_NO_INPUT;
 	}
 	status = wi_streams_add(&run->streams, run->input_fd,
-				run->input_fd == STDIN_FILENO ? "standard input" : run->options->input);
+				run->input_fd == STDIN_FILENO ? "standard input"
+							      : run->options->input);
 	if (status == WEIR_OK) {
 		run->input_fd = -1; /* the stream's */
 		return WI_EXIT_OK;
@@ -266,7 +271,8 @@ accept_one(struct run *run)
 
 	if (fd < 0) {
 		if (errno == EPERM)
-			wi_progress_message(&run->progress, "%s: sent away who is neither this user nor root",
+			wi_progress_message(&run->progress,
+					    "%s: sent away who is neither this user nor root",
 					    run->options->input);
 		else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
 			wi_interrupt_wait(&run->interrupt, -1, 100);
@@ -299,7 +305,8 @@ wait_for_something(struct run *run)
 		{.fd = run->interrupt.fd, .events = POLLIN},
 		{.fd = run->streams.done_fd, .events = POLLIN},
 		{.fd = run->task.running ? run->task.done_fd : -1, .events = POLLIN},
-		{.fd = run->streams.count < WI_STREAM_MAX ? run->listener.fd : -1, .events = POLLIN},
+		{.fd = run->streams.count < WI_STREAM_MAX ? run->listener.fd : -1,
+		 .events = POLLIN},
 	};
 
 	if (poll(fds, sizeof(fds) / sizeof(fds[0]), -1) <= 0)
@@ -350,7 +357,8 @@ stop_reading(struct run *run)
 	while (run->streams.count > 0) {
 		if (is_over(run))
 			wi_streams_give_up(&run->streams);
-		wi_interrupt_wait(&run->interrupt, run->streams.done_fd, SLICE_NS / WI_STOPWATCH_MS);
+		wi_interrupt_wait(&run->interrupt, run->streams.done_fd,
+				  SLICE_NS / WI_STOPWATCH_MS);
 		wi_streams_reap(&run->streams);
 	}
 }

@@ -21,7 +21,7 @@ struct wi_streams;
 struct wi_stream {
 	struct wi_streams *all;
 	int fd;
-	char name[160];         /* for messages */
+	char name[160]; /* for messages */
 	pthread_t thread;
 	weir_producer *producer;
 	struct wi_topics topics;
@@ -37,19 +37,20 @@ struct wi_streams {
 	struct wi_progress *progress;
 	uint64_t line_size_max;
 	/* Its own. */
-	int stop_fd, done_fd;           /* eventfds */
+	int stop_fd, done_fd; /* eventfds */
 	atomic_bool given_up;
 	struct wi_stream list[WI_STREAM_MAX];
-	unsigned count;                 /* that are at work */
+	unsigned count; /* that are at work */
 	/* The sums of those that have ended. */
 	uint64_t stream_count, line_count, empty_count, bad_count, event_count, byte_count;
-	bool failed;                    /* one could not be read to its end */
+	bool failed; /* one could not be read to its end */
 };
 
 bool wi_streams_open(struct wi_streams *streams, weir_bus *bus, struct wi_progress *progress,
 		     uint64_t line_size_max);
 
-/* Takes fd, which is closed at its end, if it is not standard input; not if it fails (WEIR_ELIMIT: no room). */
+/* Takes fd, which is closed at its end, if it is not standard input; not if it fails
+ * (WEIR_ELIMIT: no room). */
 weir_status wi_streams_add(struct wi_streams *streams, int fd, const char *name);
 
 /* Call when done_fd is readable: gathers what has ended. */

@@ -94,7 +94,8 @@ cut(char *text, size_t room)
 
 /* Blanks are owed and not written, so that no line ends with them. */
 static size_t
-write_cell(FILE *stream, char text[TEXT_SIZE], size_t column_width, bool right, size_t owed, size_t room)
+write_cell(FILE *stream, char text[TEXT_SIZE], size_t column_width, bool right, size_t owed,
+	   size_t room)
 {
 	size_t pad;
 
@@ -134,9 +135,12 @@ wi_table_write(FILE *stream, const json_t *rows, const struct wi_table_column *c
 			if (r == 0)
 				snprintf(text, sizeof(text), "%s", columns[c].title);
 			else
-				make_text(text, find(json_array_get(rows, r - 1), columns[c].member));
+				make_text(text,
+					  find(json_array_get(rows, r - 1), columns[c].member));
 			owed = write_cell(stream, text, widths[c], right[c], owed,
-					  !last ? SIZE_MAX : line > used ? line - used : 0);
+					  !last         ? SIZE_MAX
+					  : line > used ? line - used
+							: 0);
 			used += widths[c] + GAP;
 		}
 		fputc('\n', stream);

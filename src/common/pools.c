@@ -37,9 +37,10 @@ wi_pool_wait_parse(const char *text, weir_wait *ret_wait)
 static const char *
 set_after(struct wi_pool_spec *spec, char *text)
 {
+	static const char between[] = "+, \t";
 	char *rest = NULL;
 
-	for (char *name = strtok_r(text, "+, \t", &rest); name; name = strtok_r(NULL, "+, \t", &rest)) {
+	for (char *name = strtok_r(text, between, &rest); name; name = strtok_r(NULL, between, &rest)) {
 		if (spec->after_count == WI_POOL_AFTER_MAX)
 			return "after: at most 16 pools";
 		spec->after[spec->after_count++] = name;

@@ -35,8 +35,8 @@ struct wi_pool_specs {
 };
 
 /*
- * One setting of a pool: dispatchers, wait, batch, sleep, spin, cpus, order, behind, after. `value` is
- * cut up and kept. NULL, or "NAME: what it must be", or which settings there are.
+ * One setting of a pool: dispatchers, wait, batch, sleep, spin, cpus, order, behind, after.
+ * `value` is cut up and kept. NULL, or "NAME: what it must be", or which settings there are.
  */
 const char *wi_pool_spec_set(struct wi_pool_spec *spec, const char *name, char *value);
 

@@ -87,17 +87,23 @@ static inline __attribute__((always_inline)) int
 call(struct wi_dispatcher *dispatcher, struct wi_subscription *subscription, struct wi_tally *tally,
      const weir_event *event, bool trial)
 {
+	uint64_t open;
 	int code;
 
-	wi_count_own(&tally->due);
+	wi_count_own(&tally->begun);
 	dispatcher->delivery.subscription.id = subscription->id;
 	code = subscription->handler(event, &dispatcher->delivery, subscription->context);
-	if (WI_LIKELY(code == 0))
+	open = wi_load_relaxed(&dispatcher->producer_tail->open.state);
+	if (WI_LIKELY(((uint32_t)code | open) == 0)) {
+		wi_count_own(&tally->ok);
+		return 0;
+	}
+	if (WI_UNLIKELY(open))
+		abort_reservations(dispatcher);
+	if (code == 0)
 		wi_count_own(&tally->ok);
 	else if (!wi_failure_again(dispatcher, tally, event, code))
 		wi_failure_of_call(dispatcher, tally, event, code, trial);
-	if (WI_UNLIKELY(wi_load_relaxed(&dispatcher->producer_tail->open.state)))
-		abort_reservations(dispatcher);
 	return code;
 }
 
@@ -164,7 +170,6 @@ skip_quarantined(const struct wi_dispatcher *dispatcher, const struct wi_subscri
 	if (WI_UNLIKELY((state & skipped) != WI_SUBSCRIPTION_QUARANTINED ||
 	                dispatcher->now >= wi_load_relaxed(&subscription->quarantine_until)))
 		return false;
-	wi_count_own(&tally->due);
 	wi_count_own(&tally->skipped_quarantine);
 	return true;
 }
@@ -178,7 +183,6 @@ deliver_quarantined(struct wi_dispatcher *dispatcher, struct wi_tally *tally,
 		make_trial(dispatcher, tally, event);
 		return;
 	}
-	wi_add_own(&tally->due, 1);
 	wi_add_own(&tally->skipped_quarantine, 1);
 }
 
@@ -191,7 +195,6 @@ deliver_by_state(struct wi_dispatcher *dispatcher, struct wi_tally *tally, const
 	int code;
 
 	if (state & (WI_SUBSCRIPTION_ENDING | WI_SUBSCRIPTION_PAUSED)) {
-		wi_add_own(&tally->due, 1);
 		wi_add_own(state & WI_SUBSCRIPTION_ENDING ? &tally->skipped_unsubscribed
 		                                          : &tally->skipped_paused, 1);
 		return;
@@ -248,14 +251,16 @@ deliver_to_list(struct wi_dispatcher *dispatcher, const struct wi_list *list, co
 
 /*
  * The event carries other things than the one before it: how long its extensions are, and what its
- * handlers' events inherit: hops, and a trace, for which every event that has one comes here.
+ * handlers' events inherit: hops, and a trace. Every event with a trace and every replayed one, which
+ * not all are due, comes here.
  */
 static WI_COLD void
 change_flags(struct wi_dispatcher *dispatcher, const weir_event *event)
 {
 	const weir_trace *trace = weir_event_trace(event);
 
-	dispatcher->flags = trace ? UINT32_MAX : event->topic_flags >> WEIR_HOPS_SHIFT_;
+	dispatcher->flags = trace || weir_event_replayed(event) ? UINT32_MAX
+	                                                        : event->topic_flags >> WEIR_HOPS_SHIFT_;
 	dispatcher->overhead = (uint32_t)wi_record_overhead(event->topic_flags);
 	wi_publish_inherit(dispatcher->producer, weir_event_hops(event) + 1, trace);
 }
@@ -303,10 +308,10 @@ scout(const struct wi_table *table, const unsigned char *record, const unsigned 
  * keyed: WEIR_ORDER_KEY, so only those that are this dispatcher's.
  */
 static inline __attribute__((always_inline)) void
-walk_some(struct wi_dispatcher *dispatcher, struct wi_batch *batch, const unsigned char *first,
-          uint64_t end, bool keyed)
+walk_some(struct wi_dispatcher *dispatcher, const unsigned char *first, uint64_t end, bool keyed)
 {
 	const struct wi_table *table = dispatcher->table;
+	struct wi_batch *batch = &dispatcher->batch;
 	const unsigned char *next = first, *stop = first + (end - batch->position);
 	uint64_t others = 0;
 
@@ -319,24 +324,33 @@ walk_some(struct wi_dispatcher *dispatcher, struct wi_batch *batch, const unsign
 	do {
 		const weir_event *event = (const weir_event *)next;
 		uint32_t topic_flags = event->topic_flags;
-		struct wi_list *list;
+		struct wi_subscription *single;
+		const struct wi_chunk *chunk;
 
-		dispatcher->delivery.sequence++;
+		wi_count_own(&dispatcher->delivery.sequence);
 		if (keyed && wi_pool_owner(dispatcher->pool, event, dispatcher->delivery.sequence) !=
 		             dispatcher->index) {
 			next += wi_record_length(event);
 			others++;
 			continue;
 		}
-		if (WI_UNLIKELY(topic_flags >> WEIR_HOPS_SHIFT_ != dispatcher->flags))
+		if (WI_UNLIKELY(topic_flags >> WEIR_HOPS_SHIFT_ != dispatcher->flags)) {
 			change_flags(dispatcher, event);
+			if (topic_flags & WEIR_REPLAYED_) {
+				next += wi_record_length(event);
+				deliver_to_list(dispatcher, wi_table_find(table, topic_flags & WEIR_TOPIC_MASK_), event);
+				continue;
+			}
+		}
 		next += wi_record_round(event->size, dispatcher->overhead);
 		WI_COMPUTE_HERE(next);
-		list = wi_table_find(table, topic_flags & WEIR_TOPIC_MASK_);
-		if (WI_LIKELY(list && list->single && !(topic_flags & WEIR_REPLAYED_)))
-			deliver(dispatcher, list->single, event);
+		chunk = wi_table_chunk(table, topic_flags & WEIR_TOPIC_MASK_);
+		if (WI_UNLIKELY(!chunk))
+			wi_add_own(&dispatcher->unrouted, 1);
+		else if (WI_LIKELY((single = wi_chunk_single(chunk, topic_flags)) != NULL))
+			deliver(dispatcher, single, event);
 		else
-			deliver_to_list(dispatcher, list, event);
+			deliver_to_list(dispatcher, wi_chunk_list(chunk, topic_flags), event);
 	} while (next < stop);
 	end_walk(dispatcher, batch, batch->position + (uint64_t)(next - batch->first), others);
 }
@@ -344,13 +358,13 @@ walk_some(struct wi_dispatcher *dispatcher, struct wi_batch *batch, const unsign
 static __attribute__((noinline)) void
 walk(struct wi_dispatcher *dispatcher, struct wi_batch *batch, uint64_t end)
 {
-	walk_some(dispatcher, batch, in_ring(batch), end, false);
+	walk_some(dispatcher, in_ring(batch), end, false);
 }
 
 static __attribute__((noinline)) void
 walk_keyed(struct wi_dispatcher *dispatcher, struct wi_batch *batch, uint64_t end)
 {
-	walk_some(dispatcher, batch, in_ring(batch), end, true);
+	walk_some(dispatcher, in_ring(batch), end, true);
 }
 
 /* -- where the producer may move the cursor: WEIR_BEHIND_SKIP ---------------- */
@@ -458,7 +472,7 @@ walk_copy(struct wi_dispatcher *dispatcher, struct wi_batch *batch, uint64_t end
 	uint64_t taken;
 
 	if (take_copy(dispatcher, batch, end, &taken))
-		walk_some(dispatcher, batch, dispatcher->copy, taken, false);
+		walk_some(dispatcher, dispatcher->copy, taken, false);
 	else
 		skip_to_cursor(dispatcher, batch);
 }
@@ -646,8 +660,6 @@ find_event(const struct wi_dispatcher *dispatcher, uint64_t *ret_end, uint64_t *
 static void
 fail_unwound(struct wi_dispatcher *dispatcher, struct wi_tally *tally, const weir_event *event)
 {
-	uint64_t done = tally->ok + tally->failed + tally->skipped_quarantine + tally->skipped_paused +
-	                tally->skipped_unsubscribed;
 	bool trial = tally->trial;
 
 	tally->trial = false;
@@ -655,7 +667,7 @@ fail_unwound(struct wi_dispatcher *dispatcher, struct wi_tally *tally, const wei
 		tally->ending = false;
 		wi_failure_of_batch(dispatcher, tally, WEIR_CODE_UNWOUND, trial);
 		wi_store_release(&tally->owed, 0u);     /* E7 */
-	} else if (tally->due != done) {
+	} else if (tally->begun != tally->ok + tally->failed) {
 		wi_failure_of_call(dispatcher, tally, event, WEIR_CODE_UNWOUND, trial);
 		if (trial && tally->owed)               /* a batch of its own */
 			call_batch_end(dispatcher, tally);
@@ -711,7 +723,7 @@ wi_dispatch_resume(struct wi_dispatcher *dispatcher)
 		end_walk(dispatcher, batch, end, others);
 		/* What was copied is nowhere else: the cursor is past it. */
 		if (dispatcher->copy && end < batch->end)
-			walk_some(dispatcher, batch, next, batch->end, false);
+			walk_some(dispatcher, next, batch->end, false);
 	}
 	end_batch(dispatcher, batch);
 	pool->tell(pool->bus, 4, "WEIR-UNWOUND", text);

@@ -8,6 +8,16 @@ static_assert(sizeof(weir_failure) == 48, "the failure is part of the ABI");
 
 enum { COPY_FRACTION = 64 };    /* of the ring: the most that is copied of a payload */
 
+/* Counts what wi_failure_again() left to be counted. */
+static void
+end_again(struct wi_tally *tally)
+{
+	if (!tally->again_code)
+		return;
+	tally->untold += tally->failure_count[0] - tally->untold_before;
+	tally->again_code = 0;
+}
+
 static void
 gather(struct wi_dispatcher *dispatcher, struct wi_tally *tally, int code)
 {
@@ -34,17 +44,22 @@ void
 wi_failure_of_call(struct wi_dispatcher *dispatcher, struct wi_tally *tally,
                    const weir_event *event, int code, bool trial)
 {
+	end_again(tally);
 	wi_tally_failed(tally, code);
 	count_quarantine(tally, trial);
 	tally->untold_event = event;
 	gather(dispatcher, tally, code);
-	tally->again = tally->gathered && !tally->subscription->quarantine_failure_count &&
-	               tally->failure_code[0] == code;      /* which untold_code then is */
+	if (!tally->gathered || tally->subscription->quarantine_failure_count ||
+	    tally->failure_code[0] != code)
+		return;
+	tally->again_code = code;               /* which untold_code is, too */
+	tally->untold_before = tally->failure_count[0];
 }
 
 void
 wi_failure_of_batch(struct wi_dispatcher *dispatcher, struct wi_tally *tally, int code, bool trial)
 {
+	end_again(tally);
 	wi_tally_failed_batch(tally, code);
 	count_quarantine(tally, trial);
 	gather(dispatcher, tally, code);
@@ -82,9 +97,10 @@ wi_failure_tell(struct wi_dispatcher *dispatcher)
 		struct wi_tally *tally = dispatcher->gathered;
 
 		dispatcher->gathered = tally->gathered_next;
+		end_again(tally);
 		if (tell_one(dispatcher, tally) == WEIR_OK)
 			tally->untold = 0;
 		tally->untold_event = NULL;
-		tally->gathered = tally->again = false;
+		tally->gathered = false;
 	}
 }

@@ -29,11 +29,10 @@ static inline bool
 wi_failure_again(const struct wi_dispatcher *dispatcher, struct wi_tally *tally, const weir_event *event,
                  int code)
 {
-	if (!tally->again || code != tally->failure_code[0])
+	if (code != tally->again_code)
 		return false;
 	wi_count_own(&tally->failed);
 	wi_count_own(&tally->failure_count[0]);
-	tally->untold++;
 	tally->untold_event = event;
 	tally->untold_sequence = dispatcher->delivery.sequence;
 	return true;

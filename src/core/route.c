@@ -31,12 +31,14 @@ create_list(uint32_t count, uint64_t version)
 	return list;
 }
 
-/* All its subscriptions are there. */
-static struct wi_list *
-complete(struct wi_list *list)
+/* Into a chunk that readers may have: they ask for `single` first, and find the list if it is NULL (E8). */
+static void
+set_entry(struct wi_chunk *chunk, uint32_t topic, struct wi_list *list)
 {
-	list->single = list->count == 1 ? list->subscription[0] : NULL;
-	return list;
+	uint32_t i = topic & (WI_CHUNK_COUNT - 1);
+
+	wi_store_release(&chunk->list[i], list);                                            /* E8 */
+	wi_store_release(&chunk->single[i], list && list->count == 1 ? list->subscription[0] : NULL);
 }
 
 static uint32_t
@@ -139,7 +141,7 @@ list_with(struct change *change, const struct wi_list *old, struct wi_list **ret
 	list->subscription[from] = change->subscription;
 	for (; old && from < old->count; from++)
 		list->subscription[from + 1] = old->subscription[from];
-	*ret_list = complete(list);
+	*ret_list = list;
 	return true;
 }
 
@@ -156,7 +158,6 @@ list_without(struct change *change, const struct wi_list *old, struct wi_list **
 		memcpy(list->subscription, old->subscription, at * sizeof *list->subscription);
 		memcpy(list->subscription + at, old->subscription + at + 1,
 		       (old->count - at - 1) * sizeof *list->subscription);
-		complete(list);
 	}
 	*ret_list = list;
 	return true;
@@ -216,7 +217,7 @@ own_chunk(struct change *change, uint32_t c)
 	if (!chunk)
 		return NULL;
 	if (shared)
-		memcpy(chunk->list, shared->list, sizeof chunk->list);
+		*chunk = *shared;
 	chunk->part.birth = change->table->part.birth;
 	change->table->chunk[c] = chunk;
 	return chunk;
@@ -235,7 +236,7 @@ change_entry(struct change *change, uint32_t topic)
 	chunk = own_chunk(change, topic >> WI_CHUNK_SHIFT);
 	if (!chunk)
 		return false;
-	chunk->list[topic & (WI_CHUNK_COUNT - 1)] = list;
+	set_entry(chunk, topic, list);
 	if (list)
 		list->references++;
 	if (old)
@@ -397,7 +398,6 @@ wi_routes_topic_added(struct wi_routes *routes, uint32_t topic, const char *name
 	if (!list)
 		return WEIR_ENOMEM;
 	collect(name, first, list->subscription, count);
-	complete(list);
 	chunk = routes->table->chunk[c];
 	if (!chunk) {
 		chunk = wi_memory_take(sizeof *chunk);
@@ -410,7 +410,7 @@ wi_routes_topic_added(struct wi_routes *routes, uint32_t topic, const char *name
 	}
 	list = share_recent(routes, list);
 	list->references++;
-	wi_store_release(&chunk->list[topic & (WI_CHUNK_COUNT - 1)], list);     /* E8 */
+	set_entry(chunk, topic, list);
 	return WEIR_OK;
 }
 
@@ -421,8 +421,7 @@ wi_routes_topic_dropped(struct wi_routes *routes, uint32_t topic)
 
 	if (!list)
 		return;
-	wi_store_relaxed(&routes->table->chunk[topic >> WI_CHUNK_SHIFT]->list[topic & (WI_CHUNK_COUNT - 1)],
-	                 NULL);
+	set_entry(wi_table_chunk(routes->table, topic), topic, NULL);
 	memset(routes->recent, 0, sizeof routes->recent);
 	drop_reference(list);   /* nobody can have read it: the topic was never shown */
 }

@@ -6,7 +6,8 @@
  *   +--------------+           +--------------+            +---------------------+
  *   | chunk[0]  ---+---------> | list[0]   ---+----+-----> | subscription[0..n)  |
  *   | chunk[1]  ---+--...      | list[1]   ---+----+       +---------------------+
- *   +--------------+           +--------------+
+ *   +--------------+           | single[0] ---+----------> the subscription, if it is the only one
+ *                              +--------------+
  *
  * A change makes a new table, copies of the chunks that it touches, and new
  * lists; the rest is shared between versions. One subscription to one topic of a
@@ -51,12 +52,12 @@ struct wi_list {
 	uint32_t reference_drops;
 	uint32_t references;            /* entries of the current table that name it */
 	uint32_t count;
-	struct wi_subscription *single; /* the subscription, where there is just one */
 	struct wi_subscription *subscription[];
 };
 
 struct wi_chunk {
 	struct wi_part part;
+	struct wi_subscription *single[WI_CHUNK_COUNT];  /* the subscription, where there is just one */
 	struct wi_list *list[WI_CHUNK_COUNT];
 };
 
@@ -92,31 +93,43 @@ weir_status wi_routes_topic_added(struct wi_routes *routes, uint32_t topic, cons
                                   struct wi_subscription *first);
 void wi_routes_topic_dropped(struct wi_routes *routes, uint32_t topic);
 
+static inline struct wi_chunk *
+wi_table_chunk(const struct wi_table *table, uint32_t topic)
+{
+	if (WI_UNLIKELY(topic >> WI_CHUNK_SHIFT >= table->chunk_count))
+		return NULL;
+	return wi_load_acquire(&table->chunk[topic >> WI_CHUNK_SHIFT]);     /* E8 */
+}
+
+static inline struct wi_list *
+wi_chunk_list(const struct wi_chunk *chunk, uint32_t topic)
+{
+	return wi_load_acquire(&chunk->list[topic & (WI_CHUNK_COUNT - 1)]);                 /* E8 */
+}
+
+static inline struct wi_subscription *
+wi_chunk_single(const struct wi_chunk *chunk, uint32_t topic)
+{
+	return wi_load_acquire(&chunk->single[topic & (WI_CHUNK_COUNT - 1)]);               /* E8 */
+}
+
 /* What the table has for a topic; NULL: nobody. Any reader that pinned it. */
 static inline struct wi_list *
 wi_table_find(const struct wi_table *table, uint32_t topic)
 {
-	struct wi_chunk *chunk;
+	const struct wi_chunk *chunk = wi_table_chunk(table, topic);
 
-	if (WI_UNLIKELY(topic >> WI_CHUNK_SHIFT >= table->chunk_count))
-		return NULL;
-	chunk = wi_load_acquire(&table->chunk[topic >> WI_CHUNK_SHIFT]);    /* E8 */
-	if (WI_UNLIKELY(!chunk))
-		return NULL;
-	return wi_load_acquire(&chunk->list[topic & (WI_CHUNK_COUNT - 1)]); /* E8 */
+	return chunk ? wi_chunk_list(chunk, topic) : NULL;
 }
 
-/* Asks for what wi_table_find() will read. */
+/* Asks for what wi_chunk_single() will read. */
 static inline void
 wi_table_prefetch(const struct wi_table *table, uint32_t topic)
 {
-	struct wi_chunk *chunk;
+	const struct wi_chunk *chunk = wi_table_chunk(table, topic);
 
-	if (WI_UNLIKELY(topic >> WI_CHUNK_SHIFT >= table->chunk_count))
-		return;
-	chunk = wi_load_acquire(&table->chunk[topic >> WI_CHUNK_SHIFT]);    /* E8 */
 	if (WI_LIKELY(chunk != NULL))
-		__builtin_prefetch(&chunk->list[topic & (WI_CHUNK_COUNT - 1)]);
+		__builtin_prefetch(&chunk->single[topic & (WI_CHUNK_COUNT - 1)]);
 }
 
 #endif

@@ -24,20 +24,17 @@ look_at(const struct wi_dispatcher *dispatcher)
 	struct wi_call call = { .boundary = wi_load_acquire(&dispatcher->boundary),
 		                .in = wi_load_acquire(&dispatcher->in) };
 	const struct wi_tally *tally;
-	uint64_t due, done;
+	uint64_t begun, done;
 
 	if (!call.in || !(call.boundary & 1))
 		return (struct wi_call){ 0 };
 	/* A subscription's memory stays: a stale pointer still points to one. */
 	tally = &call.in->tally[dispatcher->index];
-	done = wi_load_acquire(&tally->ok) + wi_load_relaxed(&tally->failed) +
-	       wi_load_relaxed(&tally->skipped_quarantine) +
-	       wi_load_relaxed(&tally->skipped_paused) +
-	       wi_load_relaxed(&tally->skipped_unsubscribed);
-	due = wi_load_relaxed(&tally->due);
-	if (due == done && !wi_load_relaxed(&tally->owed))
+	done = wi_load_acquire(&tally->ok) + wi_load_relaxed(&tally->failed);
+	begun = wi_load_relaxed(&tally->begun);
+	if (begun == done && !wi_load_relaxed(&tally->owed))
 		return (struct wi_call){ 0 };
-	call.count = due + done;
+	call.count = begun + done;
 	return call;
 }
 

@@ -238,7 +238,7 @@ wi_subscription_sum(const struct wi_subscription *subscription, weir_subscriptio
 		weir_subscription_counts one = { 0 };
 
 		/*
-		 * Outcomes before `due`: a reader may lag, but never sees more done than was due.
+		 * Outcomes before `begun`: a reader may lag, but never sees more done than was begun.
 		 */
 		one.ok = wi_load_acquire(&tally->ok);
 		one.failed = wi_load_acquire(&tally->failed);
@@ -247,7 +247,8 @@ wi_subscription_sum(const struct wi_subscription *subscription, weir_subscriptio
 		one.skipped_unsubscribed = wi_load_acquire(&tally->skipped_unsubscribed);
 		one.failed_batches = wi_load_relaxed(&tally->failed_batches);
 		one.quarantines = wi_load_relaxed(&tally->quarantines);
-		one.due = wi_load_relaxed(&tally->due);
+		one.due = wi_load_relaxed(&tally->begun) + one.skipped_quarantine +
+		          one.skipped_paused + one.skipped_unsubscribed;
 		for (int c = 0; c < WI_FAILURE_CODE_COUNT; c++) {
 			one.failure_count[c] = wi_load_relaxed(&tally->failure_count[c]);
 			one.failure_code[c] = wi_load_relaxed(&tally->failure_code[c]);

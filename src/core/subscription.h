@@ -49,7 +49,7 @@ enum { WI_FAILURE_CODE_COUNT = 8 };
 struct wi_subscription;
 
 struct wi_tally {
-	WI_ALIGNED uint64_t due;
+	WI_ALIGNED uint64_t begun;         /* calls: due, and not skipped */
 	uint64_t ok, failed, skipped_quarantine, skipped_paused, skipped_unsubscribed;
 	uint64_t failed_batches, quarantines;
 	struct wi_subscription *subscription;
@@ -62,12 +62,12 @@ struct wi_tally {
 	WI_ALIGNED uint64_t failure_count[WI_FAILURE_CODE_COUNT];
 	int32_t failure_code[WI_FAILURE_CODE_COUNT];
 	/* Failures that no event has told of yet: see failure.h. */
-	uint64_t untold;
+	uint64_t untold, untold_before;    /* without those counted inline, and failure_count[0] then */
 	const weir_event *untold_event;    /* the last one's, in the ring; NULL: of a batch_end */
 	uint64_t untold_sequence;
 	int32_t untold_code;
-	bool gathered;                     /* it is in the dispatcher's list, */
-	bool again;                        /*   and one more under the first code need only be counted */
+	int32_t again_code;                /* one more under it need only be counted; 0: none */
+	bool gathered;                     /* it is in the dispatcher's list */
 	struct wi_tally *gathered_next;
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* commands.c - see commands.h. No verb takes the name of a file: those come from the configuration. */
+/* commands.c - see commands.h. No verb takes the name of a file: those come from the
+ * configuration. */
 #include "commands.h"
 
 #include <inttypes.h>
@@ -15,15 +16,14 @@
 enum { DEPTH_MAX = 4 };
 
 struct request {
-	const char *name;       /* NULL: none */
-	uint64_t timeout_ns;    /* 0: none */
+	const char *name;    /* NULL: none */
+	uint64_t timeout_ns; /* 0: none */
 };
 
 /* An answer without "ok", or NULL and the problem. */
 typedef json_t *(*verb_fn)(struct weir_host *host, const struct request *request, char *problem);
 
-static json_t * __attribute__((format(printf, 2, 3)))
-refuse(char *problem, const char *format, ...)
+static json_t *__attribute__((format(printf, 2, 3))) refuse(char *problem, const char *format, ...)
 {
 	va_list arguments;
 
@@ -77,9 +77,9 @@ run_status(struct weir_host *host, const struct request *request, char *problem)
 	put(answer, "attempted", producers.attempted);
 	put(answer, "committed", producers.committed);
 	put(answer, "bytes", producers.bytes);
-	put(answer, "refused", producers.refused_full + producers.refused_size +
-	    producers.refused_busy + producers.refused_hops + producers.refused_closed +
-	    producers.refused_invalid);
+	put(answer, "refused",
+	    producers.refused_full + producers.refused_size + producers.refused_busy +
+		    producers.refused_hops + producers.refused_closed + producers.refused_invalid);
 	put(answer, "discarded", producers.discarded);
 	put(answer, "aborted", producers.aborted);
 	put(answer, "in_flight", bus.in_flight);
@@ -152,9 +152,10 @@ run_pool_list(struct weir_host *host, const struct request *request, char *probl
 static const char *
 state_text(enum wi_plugin_state state)
 {
-	static const char *const texts[] = {
-		[WI_PLUGIN_LOADED] = "disabled", [WI_PLUGIN_ENABLED] = "enabled",
-		[WI_PLUGIN_DRAINING] = "draining", [WI_PLUGIN_FAILED] = "failed"};
+	static const char *const texts[] = {[WI_PLUGIN_LOADED] = "disabled",
+					    [WI_PLUGIN_ENABLED] = "enabled",
+					    [WI_PLUGIN_DRAINING] = "draining",
+					    [WI_PLUGIN_FAILED] = "failed"};
 
 	return texts[state];
 }
@@ -284,7 +285,7 @@ run_drain(struct weir_host *host, const struct request *request, char *problem)
 		return json_object();
 	weir_bus_get_counts(host->bus, &bus, NULL, NULL, NULL);
 	return refuse(problem, "%s; events not yet through all pools: %" PRIu64,
-	              weir_status_text(status), bus.in_flight);
+		      weir_status_text(status), bus.in_flight);
 }
 
 /* -- a request ------------------------------------------------------------------- */
@@ -343,7 +344,7 @@ find_verb(const json_t *object, char *problem)
 
 static bool
 take_member(const struct verb *verb, const char *name, const json_t *value, struct request *request,
-            char *problem)
+	    char *problem)
 {
 	const char *text = json_string_value(value);
 
@@ -355,9 +356,10 @@ take_member(const struct verb *verb, const char *name, const json_t *value, stru
 	}
 	if (strcmp(name, "timeout") == 0 && verb->takes_timeout)
 		return (text != NULL &&
-		        wi_quantity_duration(text, 3600 * WI_HOST_S, &request->timeout_ns) &&
-		        request->timeout_ns > 0) ||
-		       refuse(problem, "\"timeout\" must be a string with a time up to 3600s, as \"5s\"");
+			wi_quantity_duration(text, 3600 * WI_HOST_S, &request->timeout_ns) &&
+			request->timeout_ns > 0) ||
+		       refuse(problem,
+			      "\"timeout\" must be a string with a time up to 3600s, as \"5s\"");
 	return refuse(problem, "%s does not take \"%.40s\"", verb->name, name) != NULL;
 }
 
@@ -379,8 +381,8 @@ run(struct weir_host *host, const char *text, size_t size, char *problem)
 	good = json_is_object(object) || refuse(problem, "not a JSON object");
 	verb = good ? find_verb(object, problem) : NULL;
 	good = verb != NULL;
-	json_object_foreach(object, name, value)
-		good = good && take_member(verb, name, value, &request, problem);
+	json_object_foreach(object, name, value) good =
+		good && take_member(verb, name, value, &request, problem);
 	if (good && verb->takes_name && request.name == NULL)
 		good = refuse(problem, "%s needs \"name\"", verb->name) != NULL;
 	if (good) {

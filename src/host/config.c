@@ -19,8 +19,8 @@ struct check {
 
 /* "FILE:LINE: [SECTION] NAME: ..."; always false. */
 static bool __attribute__((format(printf, 4, 5)))
-fail(struct check *check, const struct wi_section *section, const struct wi_section_setting *setting,
-     const char *format, ...)
+fail(struct check *check, const struct wi_section *section,
+     const struct wi_section_setting *setting, const char *format, ...)
 {
 	char text[WI_SECTIONS_PROBLEM_SIZE];
 	va_list arguments;
@@ -29,12 +29,12 @@ fail(struct check *check, const struct wi_section *section, const struct wi_sect
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
 	return wi_sections_fail(check->problem, check->config->sections.file,
-	                        setting != NULL ? setting->line : section->line, "[%s]%s%s: %s",
-	                        section->name, setting != NULL ? " " : "",
-	                        setting != NULL ? setting->name : "", text);
+				setting != NULL ? setting->line : section->line, "[%s]%s%s: %s",
+				section->name, setting != NULL ? " " : "",
+				setting != NULL ? setting->name : "", text);
 }
 
-#define SMALL "abcdefghijklmnopqrstuvwxyz0123456789_-"
+#define SMALL   "abcdefghijklmnopqrstuvwxyz0123456789_-"
 #define LETTERS SMALL "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 static bool
@@ -97,8 +97,9 @@ parse_hops(struct wi_config *config, char *value)
 static bool
 parse_clock(struct wi_config *config, char *value)
 {
-	static const char *const words[] = {
-		[WEIR_CLOCK_TICK] = "tick", [WEIR_CLOCK_PRECISE] = "precise", [WEIR_CLOCK_NONE] = "none"};
+	static const char *const words[] = {[WEIR_CLOCK_TICK] = "tick",
+					    [WEIR_CLOCK_PRECISE] = "precise",
+					    [WEIR_CLOCK_NONE] = "none"};
 
 	for (int i = 0; i < 3; i++)
 		if (strcmp(words[i], value) == 0) {
@@ -134,11 +135,12 @@ parse_path(struct wi_config *config, char *value)
 {
 	char *rest = NULL;
 
-	for (char *word = strtok_r(value, ":", &rest); word != NULL; word = strtok_r(NULL, ":", &rest)) {
-		char **directories = realloc(config->directories,
-		                             (config->directory_count + 1) * sizeof(*directories));
+	for (char *word = strtok_r(value, ":", &rest); word != NULL;
+	     word = strtok_r(NULL, ":", &rest)) {
+		size_t size = (config->directory_count + 1) * sizeof(char *);
+		char **directories = *word == '/' ? realloc(config->directories, size) : NULL;
 
-		if (directories == NULL || *word != '/')
+		if (directories == NULL)
 			return false;
 		config->directories = directories;
 		directories[config->directory_count++] = word;
@@ -165,7 +167,7 @@ static const struct {
 
 static bool
 take_general_setting(struct check *check, const struct wi_section *section,
-                     const struct wi_section_setting *setting)
+		     const struct wi_section_setting *setting)
 {
 	for (size_t i = 0; i < sizeof(general) / sizeof(general[0]); i++) {
 		if (strcmp(general[i].section, section->name) != 0 ||
@@ -173,7 +175,7 @@ take_general_setting(struct check *check, const struct wi_section *section,
 			continue;
 		return general[i].parse(check->config, setting->scratch) ||
 		       fail(check, section, setting, "'%s' is not %s", setting->value,
-		            general[i].wanted);
+			    general[i].wanted);
 	}
 	return fail(check, section, setting, "there is no such setting");
 }
@@ -191,7 +193,7 @@ take_general(struct check *check, const struct wi_section *section)
 
 static bool
 take_pool_setting(struct check *check, const struct wi_section *section,
-                  const struct wi_section_setting *setting, struct wi_pool_spec *spec)
+		  const struct wi_section_setting *setting, struct wi_pool_spec *spec)
 {
 	size_t length = strlen(setting->name);
 	const char *wanted = wi_pool_spec_set(spec, setting->name, setting->scratch);
@@ -211,16 +213,16 @@ check_pool(struct check *check, const struct wi_config_pool *pool)
 
 	if (spec->order == WEIR_ORDER_KEY && spec->behind == WEIR_BEHIND_SKIP)
 		return fail(check, pool->section, wi_section_find(pool->section, "behind"),
-		            "'skip' is only for order = producer");
+			    "'skip' is only for order = producer");
 	if (spec->order == WEIR_ORDER_KEY && spec->dispatcher_count > RING_PLACES)
 		return fail(check, pool->section, wi_section_find(pool->section, "dispatchers"),
-		            "with order = key at most 16");
+			    "with order = key at most 16");
 	if (spec->spin_ns > 0 && spec->wait != WEIR_WAIT_ADAPTIVE)
 		return fail(check, pool->section, wi_section_find(pool->section, "spin"),
-		            "is only for wait = adaptive");
+			    "is only for wait = adaptive");
 	if (spec->sleep_ns > 0 && spec->wait != WEIR_WAIT_POLL)
 		return fail(check, pool->section, wi_section_find(pool->section, "sleep"),
-		            "is only for wait = poll");
+			    "is only for wait = poll");
 	return true;
 }
 
@@ -236,14 +238,15 @@ take_pool(struct check *check, const struct wi_section *section)
 	if (strcmp(name, "default") != 0)
 		pool = &config->pools[config->pool_count++];
 	else if (check->bus != NULL)
-		return fail(check, section, NULL, "the program has a bus of its own, and this is its pool");
+		return fail(check, section, NULL,
+			    "the program has a bus of its own, and this is its pool");
 	*pool = (struct wi_config_pool){.spec.name = name, .section = section};
 	for (size_t i = 0; i < section->count; i++)
 		if (!take_pool_setting(check, section, &section->settings[i], &pool->spec))
 			return false;
 	if (pool == &config->first && pool->spec.after_count > 0)
 		return fail(check, section, wi_section_find(section, "after"),
-		            "the default pool is the first");
+			    "the default pool is the first");
 	return check_pool(check, pool);
 }
 
@@ -259,7 +262,7 @@ check_after(struct check *check, const struct wi_config_pool *pool, const char *
 		return fail(check, pool->section, setting, "a pool cannot be after itself");
 	if (other != NULL && other->spec.behind == WEIR_BEHIND_SKIP)
 		return fail(check, pool->section, setting,
-		            "'%s' has behind = skip, and no pool can be after such a one", name);
+			    "'%s' has behind = skip, and no pool can be after such a one", name);
 	return true;
 }
 
@@ -290,8 +293,8 @@ order_pools(struct check *check)
 			i++;
 		if (i == config->pool_count)
 			return fail(check, config->pools[end].section,
-			            wi_section_find(config->pools[end].section, "after"),
-			            "the pools are after each other in a circle");
+				    wi_section_find(config->pools[end].section, "after"),
+				    "the pools are after each other in a circle");
 		next = config->pools[i];
 		memmove(&config->pools[end + 1], &config->pools[end], (i - end) * sizeof(next));
 		config->pools[end] = next;
@@ -302,7 +305,8 @@ order_pools(struct check *check)
 static uint64_t
 places(const struct wi_pool_spec *spec)
 {
-	return spec->order == WEIR_ORDER_KEY && spec->dispatcher_count > 0 ? spec->dispatcher_count : 1;
+	return spec->order == WEIR_ORDER_KEY && spec->dispatcher_count > 0 ? spec->dispatcher_count
+									   : 1;
 }
 
 static bool
@@ -319,8 +323,9 @@ check_pools(struct check *check)
 				return false;
 		sum += places(&pool->spec);
 		if (sum > RING_PLACES)
-			return fail(check, pool->section, NULL, "a ring has 16 places: one for a pool, "
-			            "with order = key one for a dispatcher");
+			return fail(check, pool->section, NULL,
+				    "a ring has 16 places: one for a pool, "
+				    "with order = key one for a dispatcher");
 	}
 	return order_pools(check);
 }
@@ -329,7 +334,7 @@ check_pools(struct check *check)
 
 static bool
 take_plugin_setting(struct check *check, struct wi_config_plugin *plugin,
-                    const struct wi_section_setting *setting)
+		    const struct wi_section_setting *setting)
 {
 	const char *wanted = NULL;
 
@@ -350,8 +355,8 @@ take_plugin_setting(struct check *check, struct wi_config_plugin *plugin,
 		plugin->settings[plugin->setting_count++] =
 			(struct wi_setting){.key = setting->name, .value = setting->value};
 	}
-	return wanted == NULL || fail(check, plugin->section, setting, "'%s' is not %s", setting->value,
-	                              wanted);
+	return wanted == NULL ||
+	       fail(check, plugin->section, setting, "'%s' is not %s", setting->value, wanted);
 }
 
 static bool
@@ -360,8 +365,10 @@ take_plugin(struct check *check, const struct wi_section *section)
 	struct wi_config *config = check->config;
 	struct wi_config_plugin *plugin = &config->plugins[config->plugin_count++];
 
-	*plugin = (struct wi_config_plugin){.name = section->name + strlen("plugin."), .pool = "default",
-	                                    .enabled = true, .section = section};
+	*plugin = (struct wi_config_plugin){.name = section->name + strlen("plugin."),
+					    .pool = "default",
+					    .enabled = true,
+					    .section = section};
 	if (!is_name(plugin->name, SMALL))
 		return fail(check, section, NULL, "a plugin's name is 1 to 40 of a-z 0-9 _ -");
 	plugin->settings = calloc(section->count + 1, sizeof(*plugin->settings));
@@ -381,10 +388,12 @@ check_plugins(struct check *check)
 	for (size_t i = 0; i < config->plugin_count; i++) {
 		const struct wi_config_plugin *plugin = &config->plugins[i];
 
-		if (strcmp(plugin->pool, "default") != 0 && wi_config_pool(config, plugin->pool) == NULL &&
+		if (strcmp(plugin->pool, "default") != 0 &&
+		    wi_config_pool(config, plugin->pool) == NULL &&
 		    (check->bus == NULL || wi_pools_find(check->bus, plugin->pool) == NULL))
-			return fail(check, plugin->section, wi_section_find(plugin->section, "pool"),
-			            "there is no pool '%s'", plugin->pool);
+			return fail(check, plugin->section,
+				    wi_section_find(plugin->section, "pool"),
+				    "there is no pool '%s'", plugin->pool);
 	}
 	return true;
 }
@@ -403,8 +412,9 @@ take_section(struct check *check, const struct wi_section *section)
 	if (strcmp(section->name, "bus") == 0 || strcmp(section->name, "control") == 0 ||
 	    strcmp(section->name, "plugins") == 0)
 		return take_general(check, section);
-	return fail(check, section, NULL, "the section is not one of [bus], [control], [plugins], "
-	            "[pool.NAME], [plugin.NAME]");
+	return fail(check, section, NULL,
+		    "the section is not one of [bus], [control], [plugins], "
+		    "[pool.NAME], [plugin.NAME]");
 }
 
 struct wi_config *

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * config.h - what a configuration file means: bus, control socket, pools, plugins; all of it checked.
+ * config.h - what a configuration file means: bus, control socket, pools, plugins; all
+ *            of it checked.
  *
  * A checked file may still meet a system that has no memory, or a plugin that refuses its settings.
  */
@@ -25,38 +26,39 @@ struct wi_config_pool {
 
 struct wi_config_plugin {
 	const char *name, *file;
-	const char *pool;               /* "default" if it names none */
+	const char *pool; /* "default" if it names none */
 	bool enabled;
 	uint64_t failures_max;
-	struct wi_setting *settings;    /* the plugin's own */
+	struct wi_setting *settings; /* the plugin's own */
 	size_t setting_count;
 	const struct wi_section *section;
 };
 
 struct wi_config {
 	atomic_uint references;
-	struct wi_sections sections;    /* owns all text */
+	struct wi_sections sections; /* owns all text */
 	/* [bus]; 0 and NULL: the engine's default. */
 	const char *name, *stats_dir;
 	uint64_t ring_size, producer_count_max, topic_count_max, hop_count_max;
 	weir_clock clock;
 	weir_fence fence;
-	const char *socket;             /* [control]; NULL: where the host finds a place; "": none */
-	char **directories;             /* [plugins] path */
+	const char *socket; /* [control]; NULL: where the host finds a place; "": none */
+	char **directories; /* [plugins] path */
 	size_t directory_count;
-	struct wi_config_pool first;    /* [pool.default] */
-	struct wi_config_pool *pools;   /* each behind those that it is `after` */
+	struct wi_config_pool first;  /* [pool.default] */
+	struct wi_config_pool *pools; /* each behind those that it is `after` */
 	size_t pool_count;
 	struct wi_config_plugin *plugins;
 	size_t plugin_count;
 };
 
 /*
- * Reads and checks all of it. has_bus: the program has a bus of its own, so the file must not describe
- * one, and pools and plugins may name pools of that bus. NULL: `problem` says why, as FILE:LINE.
+ * Reads and checks all of it. has_bus: the program has a bus of its own, so the file must not
+ * describe one, and pools and plugins may name pools of that bus. NULL: `problem` says why, as
+ * FILE:LINE.
  */
 struct wi_config *wi_config_read(const char *file, weir_bus *has_bus,
-                                 char problem[WI_SECTIONS_PROBLEM_SIZE]);
+				 char problem[WI_SECTIONS_PROBLEM_SIZE]);
 /* Gives a reference back; the last one frees. May be NULL. */
 void wi_config_free(struct wi_config *config);
 

@@ -18,10 +18,13 @@ enum { IDLE_MS = 10000, BAD_PAUSE_MS = 50, ACCEPT_PAUSE_MS = 100, READ_SIZE = 40
 
 struct connection {
 	struct wi_control *control;
-	int fd;                 /* -1: the place is free */
-	bool busy;              /* a request is under way: not to be sent away */
-	bool leaving;           /* was sent away */
-	uint64_t since_ns;      /* of the last request, or when it came */
+	pthread_t thread;
+	bool used;
+	bool ended; /* used, and its thread only has to be joined */
+	int fd;
+	bool busy;         /* a request is under way: not to be sent away */
+	bool leaving;      /* was sent away */
+	uint64_t since_ns; /* of the last request, or when it came */
 	/* Its thread's. */
 	char *line;
 	size_t length, capacity;
@@ -31,12 +34,11 @@ struct wi_control {
 	struct weir_host *host;
 	struct wi_listener listener;
 	uint32_t idle_ms;
-	int stop_fd;            /* readable for ever, once close begins */
+	int stop_fd; /* readable for ever, once close begins */
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* a place has become free */
 	struct connection places[WI_CONTROL_CONNECTION_MAX];
-	unsigned count;
 	uint64_t stranger_count;
 };
 
@@ -52,7 +54,8 @@ remaining_ms(uint64_t end_ns)
 static bool
 wait_ready(const struct wi_control *control, int fd, short events, uint64_t end_ns)
 {
-	struct pollfd fds[2] = {{.fd = control->stop_fd, .events = POLLIN}, {.fd = fd, .events = events}};
+	struct pollfd fds[2] = {{.fd = control->stop_fd, .events = POLLIN},
+				{.fd = fd, .events = events}};
 	int result;
 
 	do
@@ -92,7 +95,7 @@ answer(const struct connection *connection, char *text)
 	bool good = false;
 
 	if (text != NULL) {
-		text[length] = '\n';    /* in place of the end */
+		text[length] = '\n'; /* in place of the end */
 		good = send_text(connection, text, length + 1);
 	}
 	free(text);
@@ -124,8 +127,9 @@ read_line(struct connection *connection)
 	size_t seen = 0;
 
 	for (;;) {
-		char *end = seen < connection->length
-		                    ? memchr(connection->line + seen, '\n', connection->length - seen) : NULL;
+		char *end = seen < connection->length ? memchr(connection->line + seen, '\n',
+							       connection->length - seen)
+						      : NULL;
 		ssize_t count;
 
 		if (end != NULL)
@@ -138,7 +142,8 @@ read_line(struct connection *connection)
 		if (!make_room(connection) ||
 		    !wait_ready(connection->control, connection->fd, POLLIN, end_ns))
 			return 0;
-		count = recv(connection->fd, connection->line + connection->length, READ_SIZE, MSG_DONTWAIT);
+		count = recv(connection->fd, connection->line + connection->length, READ_SIZE,
+			     MSG_DONTWAIT);
 		if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR))
 			return 0;
 		connection->length += count > 0 ? (size_t)count : 0;
@@ -191,7 +196,8 @@ serve(struct connection *connection)
 	good = answer(connection, text);
 	/* Who sends garbage is answered, but not faster than a person would be. */
 	if (refused && good)
-		wait_ready(connection->control, -1, 0, wi_host_now() + BAD_PAUSE_MS * UINT64_C(1000000));
+		wait_ready(connection->control, -1, 0,
+			   wi_host_now() + BAD_PAUSE_MS * UINT64_C(1000000));
 	connection->length -= length;
 	memmove(connection->line, connection->line + length, connection->length);
 	return good;
@@ -202,15 +208,13 @@ run_connection(void *context)
 {
 	struct connection *connection = context;
 	struct wi_control *control = connection->control;
-	int fd = connection->fd;
 
 	while (serve(connection))
 		continue;
 	free(connection->line);
 	pthread_mutex_lock(&control->lock);
-	*connection = (struct connection){.control = control, .fd = -1};
-	control->count--;
-	close(fd);
+	connection->ended = true;
+	close(connection->fd);
 	pthread_cond_broadcast(&control->changed);
 	pthread_mutex_unlock(&control->lock);
 	return NULL;
@@ -230,11 +234,26 @@ in_ms(unsigned ms)
 	return when;
 }
 
+/* With the lock, as what follows: a thread that has ended needs it no more. */
+static void
+join_ended(struct wi_control *control)
+{
+	for (size_t i = 0; i < WI_CONTROL_CONNECTION_MAX; i++) {
+		struct connection *connection = &control->places[i];
+
+		if (connection->used && connection->ended) {
+			pthread_join(connection->thread, NULL);
+			connection->used = false;
+		}
+	}
+}
+
 static struct connection *
 find_place(struct wi_control *control)
 {
+	join_ended(control);
 	for (size_t i = 0; i < WI_CONTROL_CONNECTION_MAX; i++)
-		if (control->places[i].fd < 0)
+		if (!control->places[i].used)
 			return &control->places[i];
 	return NULL;
 }
@@ -248,7 +267,7 @@ send_one_away(struct wi_control *control)
 	for (size_t i = 0; i < WI_CONTROL_CONNECTION_MAX; i++) {
 		struct connection *connection = &control->places[i];
 
-		if (!connection->busy && !connection->leaving &&
+		if (!connection->ended && !connection->busy && !connection->leaving &&
 		    (oldest == NULL || connection->since_ns < oldest->since_ns))
 			oldest = connection;
 	}
@@ -259,7 +278,6 @@ send_one_away(struct wi_control *control)
 	return true;
 }
 
-/* With the lock. */
 static struct connection *
 make_place(struct wi_control *control)
 {
@@ -268,26 +286,23 @@ make_place(struct wi_control *control)
 
 	if (place == NULL && !send_one_away(control))
 		return NULL;
-	while (place == NULL && pthread_cond_timedwait(&control->changed, &control->lock, &end) == 0)
+	while (place == NULL &&
+	       pthread_cond_timedwait(&control->changed, &control->lock, &end) == 0)
 		place = find_place(control);
 	return place;
 }
 
 /* Signals are for the program's own threads. */
 static bool
-start_thread(void *(*function)(void *), void *context, int detach, pthread_t *ret_thread)
+start_thread(void *(*function)(void *), void *context, pthread_t *ret_thread)
 {
-	pthread_attr_t attributes;
 	sigset_t all, old;
 	int result;
 
 	sigfillset(&all);
-	pthread_attr_init(&attributes);
-	pthread_attr_setdetachstate(&attributes, detach);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	result = pthread_create(ret_thread, &attributes, function, context);
+	result = pthread_create(ret_thread, NULL, function, context);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attributes);
 	return result == 0;
 }
 
@@ -296,18 +311,14 @@ take_connection(struct wi_control *control, int fd)
 {
 	struct connection refused = {.control = control, .fd = fd};
 	struct connection *place;
-	pthread_t thread;
 
 	pthread_mutex_lock(&control->lock);
 	place = make_place(control);
 	if (place != NULL) {
-		*place = (struct connection){.control = control, .fd = fd, .since_ns = wi_host_now()};
-		control->count++;
-		if (!start_thread(run_connection, place, PTHREAD_CREATE_DETACHED, &thread)) {
-			*place = (struct connection){.control = control, .fd = -1};
-			control->count--;
-			place = NULL;
-		}
+		*place = (struct connection){
+			.control = control, .fd = fd, .since_ns = wi_host_now()};
+		place->used = start_thread(run_connection, place, &place->thread);
+		place = place->used ? place : NULL;
 	}
 	pthread_mutex_unlock(&control->lock);
 	if (place != NULL)
@@ -326,8 +337,8 @@ tell_stranger(struct wi_control *control)
 		power *= 10;
 	if (power == count)
 		wi_host_log(control->host, 4, "WEIR-CONTROL",
-		            "%s: sent away who is neither this user nor root (%llu so far)",
-		            control->listener.path, (unsigned long long)count);
+			    "%s: sent away who is neither this user nor root (%llu so far)",
+			    control->listener.path, (unsigned long long)count);
 }
 
 static void *
@@ -335,7 +346,8 @@ run_control(void *context)
 {
 	struct wi_control *control = context;
 
-	while (wait_ready(control, control->listener.fd, POLLIN, wi_host_now() + 3600 * WI_HOST_S) ||
+	while (wait_ready(control, control->listener.fd, POLLIN,
+			  wi_host_now() + 3600 * WI_HOST_S) ||
 	       !atomic_load(&control->host->closing)) {
 		int fd = wi_listener_accept(&control->listener);
 
@@ -344,7 +356,8 @@ run_control(void *context)
 		else if (errno == EPERM)
 			tell_stranger(control);
 		else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-			wait_ready(control, -1, 0, wi_host_now() + ACCEPT_PAUSE_MS * UINT64_C(1000000));
+			wait_ready(control, -1, 0,
+				   wi_host_now() + ACCEPT_PAUSE_MS * UINT64_C(1000000));
 	}
 	return NULL;
 }
@@ -364,7 +377,7 @@ free_control(struct wi_control *control)
 
 weir_status
 wi_control_open(const struct wi_control_options *options, struct wi_control **ret_control,
-                char problem[WI_PLUGIN_PROBLEM_SIZE])
+		char problem[WI_PLUGIN_PROBLEM_SIZE])
 {
 	struct wi_control *control = calloc(1, sizeof(*control));
 	pthread_condattr_t attributes;
@@ -375,8 +388,6 @@ wi_control_open(const struct wi_control_options *options, struct wi_control **re
 	control->host = options->host;
 	control->idle_ms = options->idle_ms > 0 ? options->idle_ms : IDLE_MS;
 	control->listener.fd = -1;
-	for (size_t i = 0; i < WI_CONTROL_CONNECTION_MAX; i++)
-		control->places[i] = (struct connection){.control = control, .fd = -1};
 	pthread_mutex_init(&control->lock, NULL);
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -386,9 +397,8 @@ wi_control_open(const struct wi_control_options *options, struct wi_control **re
 	status = control->stop_fd >= 0 ? WEIR_OK : WEIR_EIO;
 	if (status == WEIR_OK)
 		status = wi_listener_open(&control->listener, options->path, problem,
-		                          WI_PLUGIN_PROBLEM_SIZE);
-	if (status == WEIR_OK &&
-	    !start_thread(run_control, control, PTHREAD_CREATE_JOINABLE, &control->thread))
+					  WI_PLUGIN_PROBLEM_SIZE);
+	if (status == WEIR_OK && !start_thread(run_control, control, &control->thread))
 		status = WEIR_ENOMEM;
 	if (status == WEIR_OK)
 		*ret_control = control;
@@ -397,25 +407,35 @@ wi_control_open(const struct wi_control_options *options, struct wi_control **re
 	return status;
 }
 
+/* With the lock. */
+static bool
+has_connection(struct wi_control *control)
+{
+	join_ended(control);
+	for (size_t i = 0; i < WI_CONTROL_CONNECTION_MAX; i++)
+		if (control->places[i].used)
+			return true;
+	return false;
+}
+
 weir_status
 wi_control_close(struct wi_control *control, uint64_t timeout_ns)
 {
 	unsigned ms = timeout_ns / 1000000 < UINT32_MAX / 2 ? (unsigned)(timeout_ns / 1000000)
-	                                                    : UINT32_MAX / 2;
+							    : UINT32_MAX / 2;
 	struct timespec end = in_ms(ms);
-	bool all;
+	bool some;
 
 	/* Before anybody is waited for: who looks for us finds nobody any more. */
 	eventfd_write(control->stop_fd, 1);
 	pthread_join(control->thread, NULL);
 	wi_listener_close(&control->listener);
 	pthread_mutex_lock(&control->lock);
-	while (control->count > 0 &&
+	while ((some = has_connection(control)) &&
 	       pthread_cond_timedwait(&control->changed, &control->lock, &end) == 0)
 		continue;
-	all = control->count == 0;
 	pthread_mutex_unlock(&control->lock);
-	if (!all)
+	if (some)
 		return WEIR_ETIMEDOUT;
 	free_control(control);
 	return WEIR_OK;

@@ -118,7 +118,7 @@ wi_host_flush(struct weir_host *host, uint64_t timeout_ns)
 
 weir_status
 wi_host_disable(struct weir_host *host, const char *name, uint64_t timeout_ns,
-                char problem[WI_PLUGIN_PROBLEM_SIZE])
+		char problem[WI_PLUGIN_PROBLEM_SIZE])
 {
 	uint64_t end = deadline(timeout_ns), slice;
 	weir_status status;
@@ -140,7 +140,7 @@ log_of_bus(void *context, int level, const char *id, const char *text)
 
 static weir_status
 open_bus(struct weir_host *host, const struct wi_config *config,
-         char problem[WI_SECTIONS_PROBLEM_SIZE])
+	 char problem[WI_SECTIONS_PROBLEM_SIZE])
 {
 	weir_bus_options options = WEIR_BUS_OPTIONS_INIT;
 	weir_pool_options first = wi_pool_options(&config->first.spec);
@@ -161,14 +161,14 @@ open_bus(struct weir_host *host, const struct wi_config *config,
 	status = weir_bus_open(&options, &first, &host->bus);
 	if (status != WEIR_OK)
 		wi_sections_fail(problem, config->sections.file, 0, "cannot open the bus: %s",
-		                 weir_status_text(status));
+				 weir_status_text(status));
 	host->owns_bus = status == WEIR_OK;
 	return status;
 }
 
 static weir_status
 open_plugins(struct weir_host *host, const struct wi_config *config,
-             char problem[WI_SECTIONS_PROBLEM_SIZE])
+	     char problem[WI_SECTIONS_PROBLEM_SIZE])
 {
 	static const char *const usual[] = {WI_PLUGIN_DIRECTORY};
 	bool given = config->directory_count > 0;
@@ -183,7 +183,7 @@ open_plugins(struct weir_host *host, const struct wi_config *config,
 
 	if (status != WEIR_OK)
 		wi_sections_fail(problem, config->sections.file, 0, "cannot have plugins: %s",
-		                 weir_status_text(status));
+				 weir_status_text(status));
 	return status;
 }
 
@@ -199,8 +199,10 @@ open_control(struct weir_host *host, char problem[WI_SECTIONS_PROBLEM_SIZE])
 	if (options.path != NULL && *options.path == '\0')
 		return WEIR_OK;
 	if (options.path == NULL && !wi_listener_usual_path(path)) {
-		wi_host_log(host, 4, "WEIR-CONTROL", "no control socket: there is no directory for it, neither "
-		            "in XDG_RUNTIME_DIR nor in /dev/shm, and the file has no [control] socket");
+		wi_host_log(
+			host, 4, "WEIR-CONTROL",
+			"no control socket: there is no directory for it, neither "
+			"in XDG_RUNTIME_DIR nor in /dev/shm, and the file has no [control] socket");
 		return WEIR_OK;
 	}
 	options.path = options.path != NULL ? options.path : path;
@@ -208,8 +210,9 @@ open_control(struct weir_host *host, char problem[WI_SECTIONS_PROBLEM_SIZE])
 	if (status == WEIR_OK && (host->socket = strdup(options.path)) == NULL)
 		status = WEIR_ENOMEM;
 	if (status != WEIR_OK)
-		wi_sections_fail(problem, host->config->sections.file, setting != NULL ? setting->line : 0,
-		                 "[control] socket: %s", text[0] ? text : weir_status_text(status));
+		wi_sections_fail(problem, host->config->sections.file,
+				 setting != NULL ? setting->line : 0, "[control] socket: %s",
+				 text[0] ? text : weir_status_text(status));
 	return status;
 }
 
@@ -257,7 +260,8 @@ close_pools(struct weir_host *host, uint64_t end, weir_close_report *sum)
 
 	while (host->pool_count > 0) {
 		weir_close_report report = WEIR_CLOSE_REPORT_INIT;
-		weir_status status = weir_pool_close(host->pools[--host->pool_count], left(end), &report);
+		weir_status status =
+			weir_pool_close(host->pools[--host->pool_count], left(end), &report);
 
 		add_report(sum, &report);
 		result = status != WEIR_OK ? status : result;
@@ -295,8 +299,8 @@ free_host(struct weir_host *host)
 }
 
 /*
- * What the plugins' handlers are due is delivered before they are disabled. A request that is still in
- * a plugin's function uses bus, plugins and host: they stay.
+ * What the plugins' handlers are due is delivered before they are disabled. A request that is
+ * still in a plugin's function uses bus, plugins and host: they stay.
  */
 static weir_status
 close_host(struct weir_host *host, uint64_t timeout_ns, weir_close_report *sum)
@@ -307,11 +311,13 @@ close_host(struct weir_host *host, uint64_t timeout_ns, weir_close_report *sum)
 
 	/* A quarter is for those who can still end when one cannot. */
 	if (host->config != NULL)
-		weir_bus_flush(host->bus, timeout_ns == WEIR_FOREVER ? timeout_ns : timeout_ns / 4 * 3);
+		weir_bus_flush(host->bus,
+			       timeout_ns == WEIR_FOREVER ? timeout_ns : timeout_ns / 4 * 3);
 	atomic_store(&host->closing, true);
 	if (host->control != NULL && wi_control_close(host->control, left(end)) != WEIR_OK) {
-		wi_host_log(host, 3, "WEIR-LEAK", "a request has not returned from a plugin: the host, its "
-		            "plugins and its bus are leaked");
+		wi_host_log(host, 3, "WEIR-LEAK",
+			    "a request has not returned from a plugin: the host, its "
+			    "plugins and its bus are leaked");
 		weir_bus_get_counts(host->bus, &counts, NULL, NULL, NULL);
 		sum->undelivered = counts.in_flight;
 		return WEIR_ETIMEDOUT;
@@ -322,7 +328,9 @@ close_host(struct weir_host *host, uint64_t timeout_ns, weir_close_report *sum)
 		closed = close_bus(host, end, sum);
 		status = status == WEIR_OK ? closed : status;
 	}
-	free_host(host);
+	/* A handler that has not returned may still log. */
+	if (status == WEIR_OK)
+		free_host(host);
 	return status;
 }
 
@@ -351,7 +359,7 @@ take_options(weir_host_options *options, const weir_host_options *given)
 
 weir_status
 weir_host_open(const weir_host_options *options, weir_host **ret_host, char *problem,
-               size_t problem_size)
+	       size_t problem_size)
 {
 	weir_host_options known = WEIR_HOST_OPTIONS_INIT;
 	char text[WI_SECTIONS_PROBLEM_SIZE] = "the options are wrong";

@@ -15,8 +15,8 @@
 #include "config.h"
 #include "plugin/plugins.h"
 
-#define WI_HOST_S UINT64_C(1000000000)
-#define WI_HOST_SLICE_NS (WI_HOST_S / 10)       /* how late what waits may notice that the host closes */
+#define WI_HOST_S          UINT64_C(1000000000)
+#define WI_HOST_SLICE_NS   (WI_HOST_S / 10) /* how late what waits may notice that the host closes */
 #define WI_HOST_DISABLE_NS (5 * WI_HOST_S)
 
 /* A plugin that is loaded, for ever: also when the file does not name it any more. */
@@ -38,13 +38,13 @@ struct weir_host {
 	/* Set once, when close begins. */
 	atomic_bool closing;
 
-	pthread_mutex_t lock;           /* for what follows; held shortly */
-	unsigned operations;            /* single plugins are being changed */
-	bool reloading;                 /* config, loaded and pools belong to that thread */
-	struct wi_config *config;       /* what the file said when it was last taken */
+	pthread_mutex_t lock;     /* for what follows; held shortly */
+	unsigned operations;      /* single plugins are being changed */
+	bool reloading;           /* config, loaded and pools belong to that thread */
+	struct wi_config *config; /* what the file said when it was last taken */
 	struct wi_host_plugin *loaded;
 	size_t loaded_count;
-	weir_pool **pools;              /* opened from the file, in this order */
+	weir_pool **pools; /* opened from the file, in this order */
 	size_t pool_count;
 };
 
@@ -53,8 +53,8 @@ void wi_host_log(const struct weir_host *host, int level, const char *id, const 
 	__attribute__((format(printf, 4, 5)));
 
 /*
- * Leave to change one plugin, or all: others that are under way refuse it. False: `problem` says which. A
- * plugin's operation keeps the config from being replaced.
+ * Leave to change one plugin, or all: others that are under way refuse it. False: `problem` says
+ * which. A plugin's operation keeps the config from being replaced.
  */
 bool wi_host_begin(struct weir_host *host, bool all, char problem[WI_PLUGIN_PROBLEM_SIZE]);
 void wi_host_end(struct weir_host *host, bool all);
@@ -65,11 +65,11 @@ struct wi_config *wi_host_config(struct weir_host *host);
 /* What is waited for in slices, so that a close need not wait for it. */
 weir_status wi_host_flush(struct weir_host *host, uint64_t timeout_ns);
 weir_status wi_host_disable(struct weir_host *host, const char *name, uint64_t timeout_ns,
-                            char problem[WI_PLUGIN_PROBLEM_SIZE]);
+			    char problem[WI_PLUGIN_PROBLEM_SIZE]);
 
 /* weir_host_reload(), of one plugin if `only` is not NULL. */
 weir_status wi_host_reload(struct weir_host *host, const char *only,
-                           char problem[WI_SECTIONS_PROBLEM_SIZE]);
+			   char problem[WI_SECTIONS_PROBLEM_SIZE]);
 
 uint64_t wi_host_now(void);
 

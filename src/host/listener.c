@@ -26,13 +26,14 @@ struct attempt {
 static weir_status __attribute__((format(printf, 3, 4)))
 fail(struct attempt *attempt, weir_status status, const char *format, ...)
 {
-	int length = snprintf(attempt->problem, attempt->problem_size, "%s: ", attempt->listener->path);
+	int length =
+		snprintf(attempt->problem, attempt->problem_size, "%s: ", attempt->listener->path);
 	va_list arguments;
 
 	va_start(arguments, format);
 	if (length > 0 && (size_t)length < attempt->problem_size)
 		vsnprintf(attempt->problem + length, attempt->problem_size - (size_t)length, format,
-		          arguments);
+			  arguments);
 	va_end(arguments);
 	return status;
 }
@@ -83,7 +84,7 @@ open_directory(struct attempt *attempt, int *ret_fd)
 	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return fail(attempt, errno == ENOENT ? WEIR_ENOENT : WEIR_EIO, "%s: %s", directory,
-		            strerror(errno));
+			    strerror(errno));
 	status = check_directory(attempt, directory, fd);
 	if (status == WEIR_OK && !lock(fd))
 		status = fail(attempt, WEIR_EBUSY, "%s is locked by another process", directory);
@@ -101,8 +102,9 @@ static bool
 is_alive(const struct sockaddr_un *address)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool dead = fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) != 0 &&
-	            errno == ECONNREFUSED;
+	bool dead = fd >= 0 &&
+		    connect(fd, (const struct sockaddr *)address, sizeof(*address)) != 0 &&
+		    errno == ECONNREFUSED;
 
 	if (fd >= 0)
 		close(fd);
@@ -125,7 +127,8 @@ clear(struct attempt *attempt)
 	return unlink(path) == 0 ? WEIR_OK : fail(attempt, WEIR_EIO, "%s", strerror(errno));
 }
 
-/* The mode of the descriptor is that of the file that bind() makes: there is no moment with another. */
+/* The mode of the descriptor is that of the file that bind() makes: there is no moment with
+ * another. */
 static weir_status
 bind_socket(struct attempt *attempt)
 {
@@ -152,8 +155,10 @@ bind_socket(struct attempt *attempt)
 weir_status
 wi_listener_open(struct wi_listener *listener, const char *path, char *problem, size_t problem_size)
 {
-	struct attempt attempt = {.listener = listener, .address.sun_family = AF_UNIX,
-	                          .problem = problem, .problem_size = problem_size};
+	struct attempt attempt = {.listener = listener,
+				  .address.sun_family = AF_UNIX,
+				  .problem = problem,
+				  .problem_size = problem_size};
 	weir_status status;
 	int directory = -1;
 
@@ -163,7 +168,7 @@ wi_listener_open(struct wi_listener *listener, const char *path, char *problem, 
 		return fail(&attempt, WEIR_EINVAL, "must be a path from / on");
 	if (strlen(path) >= sizeof(listener->path))
 		return fail(&attempt, WEIR_EINVAL, "a socket's path has at most %zu bytes",
-		            sizeof(listener->path) - 1);
+			    sizeof(listener->path) - 1);
 	memcpy(attempt.address.sun_path, path, strlen(path) + 1);
 	status = open_directory(&attempt, &directory);
 	if (status == WEIR_OK)
@@ -183,14 +188,16 @@ void
 wi_listener_close(struct wi_listener *listener)
 {
 	char text[128];
-	struct attempt attempt = {.listener = listener, .problem = text, .problem_size = sizeof(text)};
+	struct attempt attempt = {
+		.listener = listener, .problem = text, .problem_size = sizeof(text)};
 	struct stat status;
 	int directory = -1;
 
 	if (listener->fd < 0)
 		return;
-	if (open_directory(&attempt, &directory) == WEIR_OK && lstat(listener->path, &status) == 0 &&
-	    status.st_dev == listener->device && status.st_ino == listener->inode)
+	if (open_directory(&attempt, &directory) == WEIR_OK &&
+	    lstat(listener->path, &status) == 0 && status.st_dev == listener->device &&
+	    status.st_ino == listener->inode)
 		unlink(listener->path);
 	close(listener->fd);
 	if (directory >= 0)
@@ -247,5 +254,5 @@ wi_listener_usual_path(char path[WI_LISTENER_PATH_SIZE])
 
 	return wi_listener_usual_directory(directory, sizeof(directory)) &&
 	       snprintf(path, WI_LISTENER_PATH_SIZE, "%s/%ld.sock", directory, (long)getpid()) <
-	               WI_LISTENER_PATH_SIZE;
+		       WI_LISTENER_PATH_SIZE;
 }

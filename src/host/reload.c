@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* reload.c - see reload.h. First a plan, which only looks; then its steps, each with its way back. */
+/* reload.c - see reload.h. First a plan, which only looks; then its steps, each with its way
+ * back. */
 #include "reload.h"
 
 #include <limits.h>
@@ -19,14 +20,14 @@ struct step {
 
 struct plan {
 	struct weir_host *host;
-	const struct wi_config *now, *before;   /* before: NULL the first time */
+	const struct wi_config *now, *before; /* before: NULL the first time */
 	const char *only;
 	struct step *steps;
 	size_t count;
 	char *problem;
 };
 
-#define NO_LINE UINT_MAX        /* the section is gone */
+#define NO_LINE UINT_MAX /* the section is gone */
 
 /* line 0: the section's. */
 static weir_status __attribute__((format(printf, 5, 6)))
@@ -41,8 +42,8 @@ fail(struct plan *plan, weir_status status, const struct wi_section *section, un
 	va_end(arguments);
 	if (line == 0)
 		line = section->line;
-	wi_sections_fail(plan->problem, plan->now->sections.file, line == NO_LINE ? 0 : line, "[%s]%s",
-	                 section->name, text);
+	wi_sections_fail(plan->problem, plan->now->sections.file, line == NO_LINE ? 0 : line,
+			 "[%s]%s", section->name, text);
 	return status;
 }
 
@@ -98,7 +99,7 @@ refuse_change(struct plan *plan, const struct wi_section *before, const struct w
 
 	if (name != NULL)
 		return fail(plan, WEIR_EINVAL, any, line > 0 ? line : NO_LINE,
-		            " %s: cannot change while the host runs: it needs a restart", name);
+			    " %s: cannot change while the host runs: it needs a restart", name);
 	return WEIR_OK;
 }
 
@@ -122,7 +123,8 @@ check_sections(struct plan *plan)
 		if (is_plugin(old->name) || wi_sections_find(now, old->name) != NULL)
 			continue;
 		if (strncmp(old->name, "pool.", 5) == 0 && strcmp(old->name, "pool.default") != 0)
-			status = fail(plan, WEIR_EINVAL, old, NO_LINE, " is gone: a pool ends only with the host");
+			status = fail(plan, WEIR_EINVAL, old, NO_LINE,
+				      " is gone: a pool ends only with the host");
 		else
 			status = refuse_change(plan, old, NULL);
 	}
@@ -144,7 +146,9 @@ plan_pools(struct plan *plan)
 		const struct wi_config_pool *pool = &plan->now->pools[i];
 
 		if (wi_config_pool(plan->before, pool->spec.name) == NULL)
-			add(plan, (struct step){.action = OPEN_POOL, .name = pool->spec.name, .pool = pool});
+			add(plan, (struct step){.action = OPEN_POOL,
+						.name = pool->spec.name,
+						.pool = pool});
 	}
 }
 
@@ -161,9 +165,11 @@ plan_plugin(struct plan *plan, const struct wi_config_plugin *now)
 		return WEIR_OK;
 	}
 	if (strcmp(loaded->file, now->file) != 0)
-		return fail(plan, WEIR_EINVAL, now->section, wi_section_find(now->section, "file")->line,
-		            " file: was %s, and an object stays: it needs a restart, or another name",
-		            loaded->file);
+		return fail(
+			plan, WEIR_EINVAL, now->section,
+			wi_section_find(now->section, "file")->line,
+			" file: was %s, and an object stays: it needs a restart, or another name",
+			loaded->file);
 	step.action = RECONFIGURE;
 	if (before == NULL || plan->only != NULL ||
 	    wi_section_difference(before->section, now->section, "enabled", &line) != NULL)
@@ -180,7 +186,7 @@ plan_enable(struct plan *plan, const struct wi_config_plugin *now)
 		return WEIR_OK;
 	if (state == WI_PLUGIN_DRAINING)
 		return fail(plan, WEIR_EINVAL, now->section, 0,
-		            ": a handler of it has not returned since it was disabled");
+			    ": a handler of it has not returned since it was disabled");
 	add(plan, (struct step){.action = ENABLE, .name = now->name, .now = now});
 	return WEIR_OK;
 }
@@ -205,19 +211,24 @@ static weir_status
 check_others(struct plan *plan)
 {
 	for (size_t i = 0; i < plan->now->sections.count + plan->before->sections.count; i++) {
-		const struct wi_sections *from = i < plan->now->sections.count ? &plan->now->sections
-		                                                               : &plan->before->sections;
+		const struct wi_sections *from = i < plan->now->sections.count
+							 ? &plan->now->sections
+							 : &plan->before->sections;
 		const struct wi_section *section =
-			&from->each[from == &plan->now->sections ? i : i - plan->now->sections.count];
-		const struct wi_section *now = wi_sections_find(&plan->now->sections, section->name);
-		const struct wi_section *before = wi_sections_find(&plan->before->sections, section->name);
+			&from->each[from == &plan->now->sections ? i
+								 : i - plan->now->sections.count];
+		const struct wi_section *now =
+			wi_sections_find(&plan->now->sections, section->name);
+		const struct wi_section *before =
+			wi_sections_find(&plan->before->sections, section->name);
 		unsigned line = 0;
 
 		if (is_plugin(section->name) && is_meant(plan, section->name + 7))
 			continue;
-		if (now == NULL || before == NULL || wi_section_difference(before, now, NULL, &line) != NULL)
+		if (now == NULL || before == NULL ||
+		    wi_section_difference(before, now, NULL, &line) != NULL)
 			return fail(plan, WEIR_EINVAL, section, now == NULL ? NO_LINE : line,
-			            " has changed, too: reload the whole file");
+				    " has changed, too: reload the whole file");
 	}
 	return WEIR_OK;
 }
@@ -229,7 +240,7 @@ make_plan(struct plan *plan)
 	weir_status status = plan->before != NULL ? check_sections(plan) : WEIR_OK;
 
 	plan->steps = calloc(now->pool_count + 2 * now->plugin_count + plan->host->loaded_count + 1,
-	                     sizeof(*plan->steps));
+			     sizeof(*plan->steps));
 	if (plan->steps == NULL) {
 		wi_sections_fail(plan->problem, now->sections.file, 0, "out of memory");
 		return WEIR_ENOMEM;
@@ -307,16 +318,23 @@ plugin_config(const struct plan *plan, const struct wi_config_plugin *plugin)
 	};
 }
 
+/* What is loaded cannot be unloaded, so it is noted before. */
 static weir_status
 load(struct plan *plan, const struct step *step, char *text)
 {
+	struct weir_host *host = plan->host;
 	struct wi_plugin_config config = plugin_config(plan, step->now);
-	weir_status status = wi_plugins_load(plan->host->plugins, &config, text);
+	weir_status status;
 
-	if (status != WEIR_OK || note_loaded(plan->host, step->now))
-		return status;
-	snprintf(text, WI_PLUGIN_PROBLEM_SIZE, "out of memory");
-	return WEIR_ENOMEM;
+	if (!note_loaded(host, step->now))
+		return WEIR_ENOMEM;
+	status = wi_plugins_load(host->plugins, &config, text);
+	if (status != WEIR_OK) {
+		host->loaded_count--;
+		free(host->loaded[host->loaded_count].name);
+		free(host->loaded[host->loaded_count].file);
+	}
+	return status;
 }
 
 static weir_status
@@ -366,7 +384,7 @@ run(struct plan *plan, const struct step *step)
 	if (status == WEIR_OK)
 		return WEIR_OK;
 	return fail(plan, status, step->now->section, 0, ": %s",
-	            text[0] != '\0' ? without_name(text, step->name) : weir_status_text(status));
+		    text[0] != '\0' ? without_name(text, step->name) : weir_status_text(status));
 }
 
 /* An object that was loaded stays so, unseen until the file names it again. */
@@ -393,16 +411,19 @@ undo(struct plan *plan, const struct step *step)
 		break;
 	}
 	if (status != WEIR_OK)
-		wi_host_log(host, 3, "WEIR-RELOAD", "%s: cannot be as it was before: %s", step->name,
-		            text[0] != '\0' ? text : weir_status_text(status));
+		wi_host_log(host, 3, "WEIR-RELOAD", "%s: cannot be as it was before: %s",
+			    step->name, text[0] != '\0' ? text : weir_status_text(status));
 }
 
 weir_status
 wi_reload(struct weir_host *host, struct wi_config *config, const char *only,
-          char problem[WI_SECTIONS_PROBLEM_SIZE])
+	  char problem[WI_SECTIONS_PROBLEM_SIZE])
 {
-	struct plan plan = {.host = host, .now = config, .before = host->config, .only = only,
-	                    .problem = problem};
+	struct plan plan = {.host = host,
+			    .now = config,
+			    .before = host->config,
+			    .only = only,
+			    .problem = problem};
 	weir_status status = make_plan(&plan);
 	size_t done = 0;
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sections.c - inih splits the lines. What it lets pass is looked at before it sees them: lines longer
- * than its buffer, which it takes for several; indented ones, which it takes for more of the last
- * value; long section names, which it cuts; what follows a "]"; sections without settings, of which
- * it does not tell.
+ * sections.c - inih splits the lines. What it lets pass is looked at before it sees them: lines
+ * longer than its buffer, which it takes for several; indented ones, which it takes for more of
+ * the last value; long section names, which it cuts; what follows a "]"; sections without
+ * settings, of which it does not tell.
  */
 #include "sections.h"
 
@@ -24,25 +24,25 @@ struct reader {
 	struct wi_sections *sections;
 	FILE *stream;
 	unsigned line;
-	char text[WI_SECTIONS_LINE_MAX + 2];    /* a line and its LF */
-	char *rest;             /* of a line, which goes to inih in pieces */
-	bool continues;         /* a piece of this line was there before */
+	char text[WI_SECTIONS_LINE_MAX + 2]; /* a line and its LF */
+	char *rest;                          /* of a line, which goes to inih in pieces */
+	bool continues;                      /* a piece of this line was there before */
 	bool failed;
 	char *problem;
 };
 
 bool
 wi_sections_fail(char problem[WI_SECTIONS_PROBLEM_SIZE], const char *file, unsigned line,
-                 const char *format, ...)
+		 const char *format, ...)
 {
 	int length = line > 0 ? snprintf(problem, WI_SECTIONS_PROBLEM_SIZE, "%s:%u: ", file, line)
-	                      : snprintf(problem, WI_SECTIONS_PROBLEM_SIZE, "%s: ", file);
+			      : snprintf(problem, WI_SECTIONS_PROBLEM_SIZE, "%s: ", file);
 	va_list arguments;
 
 	va_start(arguments, format);
 	if (length >= 0 && length < WI_SECTIONS_PROBLEM_SIZE)
 		vsnprintf(problem + length, (size_t)(WI_SECTIONS_PROBLEM_SIZE - length), format,
-		          arguments);
+			  arguments);
 	va_end(arguments);
 	for (char *at = problem; *at != '\0'; at++)
 		if ((unsigned char)*at < ' ' || *at == 127)
@@ -62,7 +62,8 @@ fail(struct reader *reader, const char *text)
 
 /* -- a line before inih sees it ------------------------------------------------ */
 
-/* Comments as inih has them: a line that begins with ; or #, and what follows white space and a ;. */
+/* Comments as inih has them: a line that begins with ; or #, and what follows white space
+ * and a ;. */
 static char *
 strip(char *text)
 {
@@ -117,7 +118,8 @@ next_line(struct reader *reader)
 		size_t length = 0;
 		int c;
 
-		while ((c = getc(reader->stream)) != EOF && c != '\n' && length < WI_SECTIONS_LINE_MAX)
+		while ((c = getc(reader->stream)) != EOF && c != '\n' &&
+		       length < WI_SECTIONS_LINE_MAX)
 			reader->text[length++] = (char)c;
 		if (c == EOF && length == 0)
 			return NULL;
@@ -126,7 +128,8 @@ next_line(struct reader *reader)
 		if (c != EOF && c != '\n')
 			return fail(reader, "the line is longer than 4096 bytes");
 		for (size_t i = 0; i < length; i++)
-			if (iscntrl((unsigned char)reader->text[i]) && !isspace((unsigned char)reader->text[i]))
+			if (iscntrl((unsigned char)reader->text[i]) &&
+			    !isspace((unsigned char)reader->text[i]))
 				return fail(reader, "the line has a control byte");
 		text = reader->text;
 		if (reader->line == 1 && strncmp(text, "\xef\xbb\xbf", 3) == 0)
@@ -143,7 +146,8 @@ next_line(struct reader *reader)
 	}
 }
 
-/* Where inih takes a piece for what it is: white space at its ends is stripped, ; and # begin comments. */
+/* Where inih takes a piece for what it is: white space at its ends is stripped, ; and # begin
+ * comments. */
 static size_t
 piece_length(const char *text, size_t room)
 {
@@ -152,8 +156,9 @@ piece_length(const char *text, size_t room)
 	if (length <= room)
 		return length;
 	for (length = room; length > 1; length--)
-		if (!isspace((unsigned char)text[length - 1]) && !isspace((unsigned char)text[length]) &&
-		    text[length] != ';' && text[length] != '#')
+		if (!isspace((unsigned char)text[length - 1]) &&
+		    !isspace((unsigned char)text[length]) && text[length] != ';' &&
+		    text[length] != '#')
 			return length;
 	return 0;
 }
@@ -172,8 +177,9 @@ read_piece(char *text, int size, void *context)
 		return NULL;
 	indent = reader->continues ? 1 : 0;
 	length = piece_length(reader->rest, (size_t)size - 4);
-	if (length == 0 || (!reader->continues && *reader->rest != '[' && reader->rest[length] != '\0' &&
-	                    memchr(reader->rest, '=', length) == NULL))
+	if (length == 0 ||
+	    (!reader->continues && *reader->rest != '[' && reader->rest[length] != '\0' &&
+	     memchr(reader->rest, '=', length) == NULL))
 		return fail(reader, "inih cannot take this line");
 	text[0] = ' ';
 	memcpy(text + indent, reader->rest, length);
@@ -224,17 +230,17 @@ take(void *context, const char *section_name, const char *name, const char *valu
 	struct wi_section *section;
 	const char *wrong;
 
-	(void)section_name;     /* cut, if it is long */
+	(void)section_name; /* cut, if it is long */
 	if (sections->count == 0) {
 		fail(reader, "a setting before the first [SECTION]");
 		return 0;
 	}
 	section = &sections->each[sections->count - 1];
 	wrong = reader->continues ? append(&section->settings[section->count - 1], value)
-	                          : add(reader, section, name, value);
+				  : add(reader, section, name, value);
 	if (wrong != NULL && !reader->failed)
 		wi_sections_fail(reader->problem, sections->file, reader->line, "[%s] %s: %s",
-		                 section->name, name, wrong);
+				 section->name, name, wrong);
 	reader->failed |= wrong != NULL;
 	return wrong == NULL;
 }
@@ -292,7 +298,7 @@ open_file(const char *file, char problem[WI_SECTIONS_PROBLEM_SIZE])
 
 bool
 wi_sections_read(struct wi_sections *sections, const char *file,
-                 char problem[WI_SECTIONS_PROBLEM_SIZE])
+		 char problem[WI_SECTIONS_PROBLEM_SIZE])
 {
 	struct reader reader = {.sections = sections, .problem = problem};
 	int result;
@@ -356,7 +362,8 @@ wi_section_find(const struct wi_section *section, const char *name)
 }
 
 static bool
-is_same(const struct wi_section_setting *setting, const struct wi_section *other, const char *except)
+is_same(const struct wi_section_setting *setting, const struct wi_section *other,
+	const char *except)
 {
 	const struct wi_section_setting *twin = wi_section_find(other, setting->name);
 
@@ -367,7 +374,7 @@ is_same(const struct wi_section_setting *setting, const struct wi_section *other
 
 const char *
 wi_section_difference(const struct wi_section *before, const struct wi_section *now,
-                      const char *except, unsigned *ret_line)
+		      const char *except, unsigned *ret_line)
 {
 	for (size_t i = 0; now != NULL && i < now->count; i++) {
 		*ret_line = now->settings[i].line;

@@ -128,8 +128,9 @@ subscribe(const weir_plugin_host *host, const char *pattern, weir_handler_fn han
 	else if (plugin->descriptor->flags & WEIR_PLUGIN_BLOCKS &&
 	         options.pool == weir_bus_default_pool(host->bus))
 		return WEIR_EINVAL;
-	return wi_plugin_subscriptions_add(&plugin->subscriptions, pattern, handler, context, &options,
-	                                   may_ask(plugin) && plugin->reconfiguring, ret_subscription);
+	return wi_plugin_subscriptions_add(&plugin->subscriptions, pattern, handler, context,
+					   &options, may_ask(plugin) && plugin->reconfiguring,
+					   ret_subscription);
 }
 
 static weir_status

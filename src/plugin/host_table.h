@@ -8,8 +8,8 @@
 void wi_host_table_init(struct wi_plugin *plugin, const char *name);
 
 /*
- * Around each call of a function of the plugin's descriptor. `may_ask`: for settings, and say why it fails.
- * NULL: of an object that is no plugin yet.
+ * Around each call of a function of the plugin's descriptor. `may_ask`: for settings, and say why
+ * it fails. NULL: of an object that is no plugin yet.
  */
 void wi_host_table_enter(struct wi_plugin *plugin, bool may_ask);
 void wi_host_table_leave(void);

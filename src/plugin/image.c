@@ -61,7 +61,8 @@ wi_image_problem(int fd, uint64_t size)
 
 		if (!read_at(fd, &segment, sizeof segment, header.e_phoff + i * sizeof segment))
 			return "is cut short";
-		if (segment.p_type == PT_LOAD && !is_inside(segment.p_offset, segment.p_filesz, size))
+		if (segment.p_type == PT_LOAD &&
+		    !is_inside(segment.p_offset, segment.p_filesz, size))
 			return "is cut short";
 		any = any || segment.p_type == PT_DYNAMIC;
 	}

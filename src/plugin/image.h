@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 /*
- * NULL, or what is wrong: "is cut short". The loader maps what the headers name without a look at the
- * file's size, and a process that touches what is not there gets SIGBUS.
+ * NULL, or what is wrong: "is cut short". The loader maps what the headers name without a look at
+ * the file's size, and a process that touches what is not there gets SIGBUS.
  */
 const char *wi_image_problem(int fd, uint64_t size);
 

@@ -78,14 +78,16 @@ wi_notices_log(struct wi_notices *notices, int level, const char *name, const ch
 }
 
 void
-wi_notices_tell(struct wi_notices *notices, enum wi_notice notice, const char *name, const char *reason)
+wi_notices_tell(struct wi_notices *notices, enum wi_notice notice, const char *name,
+		const char *reason)
 {
 	char text[2 * WI_PLUGIN_PROBLEM_SIZE], json[sizeof text + 128];
 	int size;
 
 	wi_text_json(text, sizeof text, reason ? reason : "");
-	size = reason ? snprintf(json, sizeof json, "{\"plugin\":\"%s\",\"reason\":\"%s\"}", name, text)
-	              : snprintf(json, sizeof json, "{\"plugin\":\"%s\"}", name);
+	size = reason ? snprintf(json, sizeof json, "{\"plugin\":\"%s\",\"reason\":\"%s\"}", name,
+				 text)
+		      : snprintf(json, sizeof json, "{\"plugin\":\"%s\"}", name);
 	pthread_mutex_lock(&notices->publish_lock);
 	weir_publish(notices->producer, notices->topics[notice], json, (uint32_t)size);
 	pthread_mutex_unlock(&notices->publish_lock);

@@ -27,17 +27,24 @@ struct wi_notices {
 
 weir_status wi_notices_init(struct wi_notices *notices, const struct wi_plugins_options *options);
 
-/* After this nothing is logged or published; what is left may still be called, by handlers that do not return. */
+/*
+ * After this nothing is logged or published; what is left may still be called, by handlers that do
+ * not return.
+ */
 void wi_notices_close(struct wi_notices *notices);
 void wi_notices_fini(struct wi_notices *notices);
 
 /* "plugin NAME: ..." to the log. */
-void wi_notices_log(struct wi_notices *notices, int level, const char *name, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
-void wi_notices_log_list(struct wi_notices *notices, int level, const char *name, const char *format,
-                         va_list arguments) __attribute__((format(printf, 4, 0)));
+void wi_notices_log(struct wi_notices *notices, int level, const char *name, const char *format,
+		    ...) __attribute__((format(printf, 4, 5)));
+void wi_notices_log_list(struct wi_notices *notices, int level, const char *name,
+			 const char *format, va_list arguments)
+	__attribute__((format(printf, 4, 0)));
 
-/* {"plugin":NAME,"reason":REASON}, without reason if that is NULL. Does not wait: lost if the ring is full. */
+/*
+ * {"plugin":NAME,"reason":REASON}, without reason if that is NULL. Does not wait: lost if the ring
+ * is full.
+ */
 void wi_notices_tell(struct wi_notices *notices, enum wi_notice notice, const char *name,
                      const char *reason);
 

@@ -14,9 +14,9 @@
 #include "plugin/text.h"
 
 /*
- * The loader is given the descriptor that was checked, by the name "/proc/self/fd/N". It knows objects by
- * name: were N closed and used again for another file, it would answer with the first one's code. So N stays
- * open as long as the process.
+ * The loader is given the descriptor that was checked, by the name "/proc/self/fd/N". It knows
+ * objects by name: were N closed and used again for another file, it would answer with the first
+ * one's code. So N stays open as long as the process.
  */
 struct object {
 	dev_t device;
@@ -107,25 +107,28 @@ static weir_status
 check(const weir_plugin *plugin, const char *path, char problem[WI_PLUGIN_PROBLEM_SIZE])
 {
 	if (!plugin)
-		return wi_text_problem(problem, WEIR_EINVAL, "%s: weir_plugin_get() gives NULL", path);
+		return wi_text_problem(problem, WEIR_EINVAL, "%s: weir_plugin_get() gives NULL",
+				       path);
 	/* First: what else there is depends on it. */
 	if (plugin->abi != WEIR_PLUGIN_ABI)
-		return wi_text_problem(problem, WEIR_EINVAL,
-		                       "%s: made for plugin ABI %u, and this program has %u: compile it "
-		                       "again", path, plugin->abi, WEIR_PLUGIN_ABI);
+		return wi_text_problem(
+			problem, WEIR_EINVAL,
+			"%s: made for plugin ABI %u, and this program has %u: compile it again",
+			path, plugin->abi, WEIR_PLUGIN_ABI);
 	if (plugin->size < sizeof *plugin)
 		return wi_text_problem(problem, WEIR_EINVAL,
-		                       "%s: its descriptor has %u bytes, and %zu are the fewest", path,
-		                       plugin->size, sizeof *plugin);
+				       "%s: its descriptor has %u bytes, and %zu are the fewest",
+				       path, plugin->size, sizeof *plugin);
 	if (!plugin->name || !wi_text_is_name(plugin->name))
-		return wi_text_problem(problem, WEIR_EINVAL,
-		                       "%s: the name in its descriptor is not 1 to 64 of a-z 0-9 _ -", path);
-	if (!plugin->load || !plugin->enable)
-		return wi_text_problem(problem, WEIR_EINVAL, "%s: its descriptor has no %s", path,
-		                       plugin->load ? "enable" : "load");
+		return wi_text_problem(
+			problem, WEIR_EINVAL,
+			"%s: the name in its descriptor is not 1 to 64 of a-z 0-9 _ -", path);
+	if (!plugin->enable)
+		return wi_text_problem(problem, WEIR_EINVAL, "%s: its descriptor has no enable",
+				       path);
 	if (plugin->flags & ~(uint64_t)WEIR_PLUGIN_BLOCKS)
-		return wi_text_problem(problem, WEIR_EINVAL, "%s: flags %#llx are unknown here", path,
-		                       (unsigned long long)plugin->flags);
+		return wi_text_problem(problem, WEIR_EINVAL, "%s: flags %#llx are unknown here",
+				       path, (unsigned long long)plugin->flags);
 	return WEIR_OK;
 }
 
@@ -146,7 +149,8 @@ wi_object_open(const char *path, const weir_plugin **ret_descriptor,
 		return status;
 	symbol = dlsym(object->handle, "weir_plugin_get");
 	if (!symbol)
-		return wi_text_problem(problem, WEIR_EINVAL, "%s: no plugin: it has no weir_plugin_get()", path);
+		return wi_text_problem(problem, WEIR_EINVAL,
+				       "%s: no plugin: it has no weir_plugin_get()", path);
 	memcpy(&get, &symbol, sizeof get);
 	plugin = get();
 	status = check(plugin, path, problem);

@@ -35,9 +35,10 @@ fail(const struct walk *walk, const char *end, int error)
 		return refuse(walk, end, error == ELOOP ? "is a symbolic link; give the real path"
 		                                        : "is no directory");
 	if (strlen(walk->path) == (size_t)(end - walk->path))
-		return wi_text_problem(walk->problem, status, "%s: %s", walk->path, strerror(error));
-	return wi_text_problem(walk->problem, status, "%s: %.*s: %s", walk->path, (int)(end - walk->path),
-	                       walk->path, strerror(error));
+		return wi_text_problem(walk->problem, status, "%s: %s", walk->path,
+				       strerror(error));
+	return wi_text_problem(walk->problem, status, "%s: %.*s: %s", walk->path,
+			       (int)(end - walk->path), walk->path, strerror(error));
 }
 
 static weir_status
@@ -109,14 +110,19 @@ check_form(const struct walk *walk)
 		return wi_text_problem(walk->problem, WEIR_EINVAL, "refused: a path of %zu bytes",
 		                       strlen(at));
 	if (*at != '/')
-		return wi_text_problem(walk->problem, WEIR_EINVAL, "%s: refused: neither a path from / on "
-		                       "nor a bare name", at);
+		return wi_text_problem(walk->problem, WEIR_EINVAL,
+				       "%s: refused: neither a path from / on "
+				       "nor a bare name",
+				       at);
 	for (; *at; at = end) {
 		end = strchrnul(++at, '/');
 		size = (size_t)(end - at);
-		if (size == 0 || (size == 1 && *at == '.') || (size == 2 && at[0] == '.' && at[1] == '.'))
-			return wi_text_problem(walk->problem, WEIR_EINVAL, "%s: refused: a part of the "
-			                       "path is empty, '.' or '..'", walk->path);
+		if (size == 0 || (size == 1 && *at == '.') ||
+		    (size == 2 && at[0] == '.' && at[1] == '.'))
+			return wi_text_problem(walk->problem, WEIR_EINVAL,
+					       "%s: refused: a part of the "
+					       "path is empty, '.' or '..'",
+					       walk->path);
 		if (size > NAME_MAX)
 			return fail(walk, end, ENAMETOOLONG);
 	}
@@ -142,7 +148,8 @@ go(struct walk *walk, struct stat *ret_stat)
 }
 
 weir_status
-wi_path_open(const char *path, int *ret_fd, struct stat *ret_stat, char problem[WI_PLUGIN_PROBLEM_SIZE])
+wi_path_open(const char *path, int *ret_fd, struct stat *ret_stat,
+	     char problem[WI_PLUGIN_PROBLEM_SIZE])
 {
 	struct walk walk = { .path = path, .fd = -1, .problem = problem };
 	weir_status status = check_form(&walk);
@@ -162,7 +169,8 @@ wi_path_open(const char *path, int *ret_fd, struct stat *ret_stat, char problem[
 static size_t
 bare_size(const char *file)
 {
-	size_t size = strspn(file, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
+	size_t size =
+		strspn(file, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
 
 	return file[size] == '\0' || strcmp(file + size, ".so") == 0 ? size : 0;
 }
@@ -176,17 +184,20 @@ wi_path_find(const char *file, const char *const *directories, size_t directory_
 
 	if (size == 0) {
 		if (strlen(file) >= PATH_MAX)
-			return wi_text_problem(problem, WEIR_EINVAL, "refused: a path of %zu bytes", strlen(file));
+			return wi_text_problem(problem, WEIR_EINVAL, "refused: a path of %zu bytes",
+					       strlen(file));
 		strcpy(ret_path, file);
 		return WEIR_OK;
 	}
 	for (size_t i = 0; i < directory_count; i++) {
-		int used = snprintf(ret_path, PATH_MAX, "%s/%.*s.so", directories[i], (int)size, file);
+		int used =
+			snprintf(ret_path, PATH_MAX, "%s/%.*s.so", directories[i], (int)size, file);
 
 		/* A dangling link is there, too. */
 		if (used < PATH_MAX && lstat(ret_path, &stat) == 0)
 			return WEIR_OK;
 	}
-	return wi_text_problem(problem, WEIR_ENOENT, "%s: not in the plugin directories (%zu, the first %s)",
-	                       file, directory_count, directory_count ? directories[0] : "none");
+	return wi_text_problem(problem, WEIR_ENOENT,
+			       "%s: not in the plugin directories (%zu, the first %s)", file,
+			       directory_count, directory_count ? directories[0] : "none");
 }

@@ -59,9 +59,11 @@ check_pool(const struct wi_plugin_home *home, const struct wi_plugin_config *con
 	if (!(descriptor->flags & WEIR_PLUGIN_BLOCKS) ||
 	    (config->pool && config->pool != weir_bus_default_pool(home->bus)))
 		return true;
-	wi_text_problem(problem, WEIR_EINVAL,
-	                "plugin %s: its handlers wait (for disks, networks, locks): it needs a pool of its "
-	                "own, not the default one", config->name);
+	wi_text_problem(
+		problem, WEIR_EINVAL,
+		"plugin %s: its handlers wait (for disks, networks, locks): it needs a pool of its "
+		"own, not the default one",
+		config->name);
 	return false;
 }
 
@@ -143,20 +145,22 @@ call_void(struct wi_plugin *plugin, void (*function)(void *context, const weir_p
 }
 
 weir_status
-wi_plugin_create(struct wi_plugin_home *home, const struct wi_plugin_config *config, const char *path,
-                 const weir_plugin *descriptor, struct wi_plugin **ret_plugin,
-                 char problem[WI_PLUGIN_PROBLEM_SIZE])
+wi_plugin_create(struct wi_plugin_home *home, const struct wi_plugin_config *config,
+		 const char *path, const weir_plugin *descriptor, struct wi_plugin **ret_plugin,
+		 char problem[WI_PLUGIN_PROBLEM_SIZE])
 {
 	struct wi_plugin *plugin;
-	int result;
+	int result = 0;
 
 	if (!check_pool(home, config, descriptor, problem))
 		return WEIR_EINVAL;
 	plugin = make(home, config, path, descriptor);
 	if (!plugin)
-		return wi_text_problem(problem, WEIR_ENOMEM, "plugin %s: out of memory", config->name);
+		return wi_text_problem(problem, WEIR_ENOMEM, "plugin %s: out of memory",
+				       config->name);
 	wi_host_table_enter(plugin, true);
-	result = descriptor->load(&plugin->host, &plugin->context);
+	if (descriptor->load)
+		result = descriptor->load(&plugin->host, &plugin->context);
 	wi_host_table_leave();
 	if (result != 0) {
 		wi_text_problem(problem, WEIR_EIO, "plugin %s: load failed: %s", config->name,
@@ -230,8 +234,10 @@ drain(struct wi_plugin *plugin, uint64_t timeout_ns, char problem[WI_PLUGIN_PROB
 	if (status == WEIR_OK)
 		finish(plugin);
 	else if (status == WEIR_ETIMEDOUT)
-		wi_text_problem(problem, status, "plugin %s: a handler has not returned; it is disabled when "
-		                "it does", plugin->host.name);
+		wi_text_problem(
+			problem, status,
+			"plugin %s: a handler has not returned; it is disabled when it does",
+			plugin->host.name);
 	else
 		wi_text_problem(problem, status, "plugin %s: %s", plugin->host.name,
 		                weir_status_text(status));
@@ -239,7 +245,8 @@ drain(struct wi_plugin *plugin, uint64_t timeout_ns, char problem[WI_PLUGIN_PROB
 }
 
 weir_status
-wi_plugin_disable(struct wi_plugin *plugin, uint64_t timeout_ns, char problem[WI_PLUGIN_PROBLEM_SIZE])
+wi_plugin_disable(struct wi_plugin *plugin, uint64_t timeout_ns,
+		  char problem[WI_PLUGIN_PROBLEM_SIZE])
 {
 	enum wi_plugin_state state = wi_plugin_state(plugin);
 
@@ -250,7 +257,14 @@ wi_plugin_disable(struct wi_plugin *plugin, uint64_t timeout_ns, char problem[WI
 
 /* -- enable ----------------------------------------------------------------- */
 
-/* The log is told by whoever asked, too; here for those who only listen. */
+static weir_status
+refuse_draining(const struct wi_plugin *plugin, char problem[WI_PLUGIN_PROBLEM_SIZE])
+{
+	return wi_text_problem(problem, WEIR_EBUSY,
+	                       "plugin %s: it is being disabled, and a handler has not returned",
+	                       plugin->host.name);
+}
+
 static weir_status
 enable_failed(struct wi_plugin *plugin, int result, char problem[WI_PLUGIN_PROBLEM_SIZE])
 {
@@ -274,8 +288,7 @@ wi_plugin_enable(struct wi_plugin *plugin, uint64_t order, char problem[WI_PLUGI
 	case WI_PLUGIN_ENABLED:
 		return WEIR_OK;
 	case WI_PLUGIN_DRAINING:
-		return wi_text_problem(problem, WEIR_EBUSY, "plugin %s: it is being disabled, and a handler "
-		                       "has not returned", plugin->host.name);
+		return refuse_draining(plugin, problem);
 	default:
 		break;
 	}
@@ -339,14 +352,11 @@ switch_over(struct wi_plugin *plugin, struct terms *terms, char problem[WI_PLUGI
 	uint64_t order = plugin->order;
 	weir_status status;
 
-	swap(plugin, terms);
 	status = drain(plugin, SWITCH_NS, problem);
-	swap(plugin, terms);
-	if (status != WEIR_OK)
-		return status;
-	status = wi_plugin_enable(plugin, order, problem);
 	if (status == WEIR_OK)
-		return WEIR_OK;
+		status = wi_plugin_enable(plugin, order, problem);
+	if (status != WEIR_EIO)
+		return status;
 	swap(plugin, terms);
 	wi_plugin_enable(plugin, order, unused);
 	swap(plugin, terms);
@@ -360,8 +370,7 @@ apply(struct wi_plugin *plugin, struct terms *terms, char problem[WI_PLUGIN_PROB
 	weir_status status;
 
 	if (wi_plugin_state(plugin) == WI_PLUGIN_DRAINING)
-		return wi_text_problem(problem, WEIR_EBUSY, "plugin %s: it is being disabled, and a handler "
-		                       "has not returned", plugin->host.name);
+		return refuse_draining(plugin, problem);
 	swap(plugin, terms);
 	if (wi_plugin_state(plugin) != WI_PLUGIN_ENABLED)
 		status = WEIR_OK;
@@ -383,13 +392,15 @@ wi_plugin_reconfigure(struct wi_plugin *plugin, const struct wi_plugin_config *c
 	weir_status status;
 
 	if (strcmp(config->file, plugin->file) != 0)
-		return wi_text_problem(problem, WEIR_EINVAL, "plugin %s: the file cannot change, from %s to %s: "
-		                       "load it under another name", plugin->host.name, plugin->file,
-		                       config->file);
+		return wi_text_problem(problem, WEIR_EINVAL,
+				       "plugin %s: the file cannot change, from %s to %s: "
+				       "load it under another name",
+				       plugin->host.name, plugin->file, config->file);
 	if (!check_pool(plugin->home, config, plugin->descriptor, problem))
 		return WEIR_EINVAL;
 	if (!wi_settings_copy(&terms.settings, config->settings, config->setting_count))
-		return wi_text_problem(problem, WEIR_ENOMEM, "plugin %s: out of memory", plugin->host.name);
+		return wi_text_problem(problem, WEIR_ENOMEM, "plugin %s: out of memory",
+				       plugin->host.name);
 	status = apply(plugin, &terms, problem);
 	wi_settings_fini(&terms.settings);      /* of before, or those refused */
 	return status;
@@ -411,8 +422,9 @@ stop_failing(struct wi_plugin *plugin)
 	struct wi_streak *streak = &plugin->subscriptions.streak;
 	char text[WI_PLUGIN_PROBLEM_SIZE], unused[WI_PLUGIN_PROBLEM_SIZE];
 
-	wi_text_problem(text, WEIR_EIO, "disabled after %u failures in a row, the last with code %d",
-	                atomic_load(&streak->max), atomic_load(&streak->code));
+	wi_text_problem(text, WEIR_EIO,
+			"disabled after %u failures in a row, the last with code %d",
+			atomic_load(&streak->max), atomic_load(&streak->code));
 	set_state(plugin, WI_PLUGIN_DRAINING, true, text);
 	wi_notices_log(&plugin->home->notices, LEVEL_ERROR, plugin->host.name, "%s", text);
 	wi_notices_tell(&plugin->home->notices, WI_NOTICE_RUN_FAILED, plugin->host.name, text);
@@ -457,8 +469,9 @@ take_health(struct wi_plugin *plugin, const struct wi_plugin_info *info, weir_pl
 	if (info->state == WI_PLUGIN_LOADED) {
 		set_health(health, 0, "disabled");
 	} else if (info->state != WI_PLUGIN_ENABLED) {
-		set_health(health, -1, info->state == WI_PLUGIN_DRAINING ? "a handler has not returned"
-		                                                         : info->problem);
+		set_health(health, -1,
+			   info->state == WI_PLUGIN_DRAINING ? "a handler has not returned"
+							     : info->problem);
 	} else if (!wi_plugin_trylock(plugin)) {
 		set_health(health, 0, "busy");
 	} else {

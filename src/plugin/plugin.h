@@ -6,9 +6,9 @@
  *     ^                   |  \--failures--> (DRAINING) --> FAILED --enable--> ENABLED
  *     \---- its enable fails: FAILED
  *
- * `calls` is held from the beginning to the end of each of these, so that the plugin's functions come one at
- * a time. Handlers, the host table and the log take only `facts` and the locks of subscriptions and notices,
- * which nobody holds while he waits.
+ * `calls` is held from the beginning to the end of each of these, so that the plugin's functions
+ * come one at a time. Handlers, the host table and the log take only `facts` and the locks of
+ * subscriptions and notices, which nobody holds while he waits.
  */
 #ifndef WI_PLUGIN_PLUGIN_H
 #define WI_PLUGIN_PLUGIN_H
@@ -64,8 +64,8 @@ weir_status wi_plugin_create(struct wi_plugin_home *home, const struct wi_plugin
 bool wi_plugin_destroy(struct wi_plugin *plugin);
 
 /*
- * For the calls below. Unlock posts `work` when the plugin needs the set's thread, which may have found it
- * locked.
+ * For the calls below. Unlock posts `work` when the plugin needs the set's thread, which may have
+ * found it locked.
  */
 void wi_plugin_lock(struct wi_plugin *plugin);
 bool wi_plugin_trylock(struct wi_plugin *plugin);
@@ -79,7 +79,10 @@ weir_status wi_plugin_disable(struct wi_plugin *plugin, uint64_t timeout_ns,
 weir_status wi_plugin_reconfigure(struct wi_plugin *plugin, const struct wi_plugin_config *config,
                                   char problem[WI_PLUGIN_PROBLEM_SIZE]);
 
-/* Its failures reached the limit, or it has drained: wi_plugin_attend() does what follows, with the lock. */
+/*
+ * Its failures reached the limit, or it has drained: wi_plugin_attend() does what follows, with the
+ * lock.
+ */
 bool wi_plugin_needs_attention(struct wi_plugin *plugin);
 void wi_plugin_attend(struct wi_plugin *plugin);
 

@@ -19,34 +19,38 @@ struct wi_plugins {
 	size_t directory_count;
 	pthread_mutex_t loading;        /* one load at a time; never held with `list` */
 	pthread_mutex_t list;           /* for `first`, and for nothing that waits */
-	struct wi_plugin *first;        /* loaded last; none leaves before close */
+	struct wi_plugin *first;        /* in order of loading; none leaves before close */
 	_Atomic uint64_t order;         /* of enables */
 	pthread_t thread;
 	_Atomic bool stop;
 };
 
+/* The one after it; NULL: the first. */
 static struct wi_plugin *
-first_of(struct wi_plugins *plugins)
+next_of(struct wi_plugins *plugins, const struct wi_plugin *plugin)
 {
-	struct wi_plugin *first;
+	struct wi_plugin *next;
 
 	pthread_mutex_lock(&plugins->list);
-	first = plugins->first;
+	next = plugin ? plugin->next : plugins->first;
 	pthread_mutex_unlock(&plugins->list);
-	return first;
+	return next;
 }
 
 static struct wi_plugin *
 find(struct wi_plugins *plugins, const char *name)
 {
-	struct wi_plugin *plugin = first_of(plugins);
+	struct wi_plugin *plugin = NULL;
 
-	while (plugin && strcmp(plugin->host.name, name) != 0)
-		plugin = plugin->next;
+	while ((plugin = next_of(plugins, plugin)) && strcmp(plugin->host.name, name) != 0)
+		;
 	return plugin;
 }
 
-/* Whoever waits for himself would wait for ever. Asking for the end of no subscription tells where we are. */
+/*
+ * Whoever waits for himself would wait for ever. Asking for the end of no subscription tells where
+ * we are.
+ */
 static weir_status
 refuse(const struct wi_plugins *plugins, const char *name, char problem[WI_PLUGIN_PROBLEM_SIZE])
 {
@@ -55,10 +59,12 @@ refuse(const struct wi_plugins *plugins, const char *name, char problem[WI_PLUGI
 	if (wi_host_table_inside())
 		status = WEIR_EDEADLK;
 	if (status == WEIR_EDEADLK)
-		return wi_text_problem(problem, status, "plugin %s: not from a handler or a plugin's own "
-		                       "function", name);
+		return wi_text_problem(problem, status,
+				       "plugin %s: not from a handler or a plugin's own function",
+				       name);
 	if (status == WEIR_EFORKED)
-		return wi_text_problem(problem, status, "plugin %s: %s", name, weir_status_text(status));
+		return wi_text_problem(problem, status, "plugin %s: %s", name,
+				       weir_status_text(status));
 	return WEIR_OK;
 }
 
@@ -73,7 +79,8 @@ take(struct wi_plugins *plugins, const char *name, struct wi_plugin **ret_plugin
 		return status;
 	*ret_plugin = find(plugins, name);
 	if (!*ret_plugin)
-		return wi_text_problem(problem, WEIR_ENOENT, "plugin %s: there is none of this name", name);
+		return wi_text_problem(problem, WEIR_ENOENT,
+				       "plugin %s: there is none of this name", name);
 	wi_plugin_lock(*ret_plugin);
 	return WEIR_OK;
 }
@@ -85,11 +92,12 @@ static void *
 work(void *context)
 {
 	struct wi_plugins *plugins = context;
+	struct wi_plugin *plugin;
 
 	while (!atomic_load(&plugins->stop)) {
 		while (sem_wait(&plugins->home.work) != 0)
 			;
-		for (struct wi_plugin *plugin = first_of(plugins); plugin; plugin = plugin->next) {
+		for (plugin = NULL; (plugin = next_of(plugins, plugin)); ) {
 			if (!wi_plugin_needs_attention(plugin) || !wi_plugin_trylock(plugin))
 				continue;
 			wi_plugin_attend(plugin);
@@ -156,8 +164,9 @@ wi_plugins_open(const struct wi_plugins_options *options, struct wi_plugins **re
 	pthread_mutex_init(&plugins->loading, NULL);
 	pthread_mutex_init(&plugins->list, NULL);
 	sem_init(&plugins->home.work, 0, 0);
-	status = copy_directories(plugins, options) ? wi_notices_init(&plugins->home.notices, options)
-	                                            : WEIR_ENOMEM;
+	status = copy_directories(plugins, options)
+			 ? wi_notices_init(&plugins->home.notices, options)
+			 : WEIR_ENOMEM;
 	if (status == WEIR_OK) {
 		status = start(plugins);
 		if (status == WEIR_OK) {
@@ -177,7 +186,8 @@ last_enabled(const struct wi_plugins *plugins, uint64_t before)
 	struct wi_plugin *last = NULL;
 
 	for (struct wi_plugin *plugin = plugins->first; plugin; plugin = plugin->next)
-		if (plugin->order && plugin->order < before && (!last || plugin->order > last->order))
+		if (plugin->order && plugin->order < before &&
+		    (!last || plugin->order > last->order))
 			last = plugin;
 	return last;
 }
@@ -245,14 +255,29 @@ check_config(struct wi_plugins *plugins, const struct wi_plugin_config *config,
              char problem[WI_PLUGIN_PROBLEM_SIZE])
 {
 	if (!config->name || !wi_text_is_name(config->name))
-		return wi_text_problem(problem, WEIR_EINVAL, "plugin %s: its name is not 1 to 64 of "
-		                       "a-z 0-9 _ -", config->name ? config->name : "");
+		return wi_text_problem(problem, WEIR_EINVAL,
+				       "plugin %s: its name is not 1 to 64 of a-z 0-9 _ -",
+				       config->name ? config->name : "");
 	if (!config->file)
-		return wi_text_problem(problem, WEIR_EINVAL, "plugin %s: no file is named", config->name);
+		return wi_text_problem(problem, WEIR_EINVAL, "plugin %s: no file is named",
+				       config->name);
 	if (find(plugins, config->name))
-		return wi_text_problem(problem, WEIR_EINVAL, "plugin %s: there is one of this name already",
-		                       config->name);
+		return wi_text_problem(problem, WEIR_EINVAL,
+				       "plugin %s: there is one of this name already",
+				       config->name);
 	return WEIR_OK;
+}
+
+static void
+append(struct wi_plugins *plugins, struct wi_plugin *plugin)
+{
+	struct wi_plugin **at = &plugins->first;
+
+	pthread_mutex_lock(&plugins->list);
+	while (*at)
+		at = &(*at)->next;
+	*at = plugin;
+	pthread_mutex_unlock(&plugins->list);
 }
 
 /* With `loading`, so that the name stays free until the plugin is listed. */
@@ -274,13 +299,11 @@ load(struct wi_plugins *plugins, const struct wi_plugin_config *config,
 	status = wi_object_open(path, &descriptor, problem);
 	wi_host_table_leave();
 	if (status == WEIR_OK)
-		status = wi_plugin_create(&plugins->home, config, path, descriptor, &plugin, problem);
+		status = wi_plugin_create(&plugins->home, config, path, descriptor, &plugin,
+					  problem);
 	if (status != WEIR_OK)
 		return status;
-	pthread_mutex_lock(&plugins->list);
-	plugin->next = plugins->first;
-	plugins->first = plugin;
-	pthread_mutex_unlock(&plugins->list);
+	append(plugins, plugin);
 	return WEIR_OK;
 }
 
@@ -299,7 +322,8 @@ wi_plugins_load(struct wi_plugins *plugins, const struct wi_plugin_config *confi
 }
 
 weir_status
-wi_plugins_enable(struct wi_plugins *plugins, const char *name, char problem[WI_PLUGIN_PROBLEM_SIZE])
+wi_plugins_enable(struct wi_plugins *plugins, const char *name,
+		  char problem[WI_PLUGIN_PROBLEM_SIZE])
 {
 	struct wi_plugin *plugin;
 	weir_status status = take(plugins, name, &plugin, problem);
@@ -346,7 +370,9 @@ wi_plugins_each(struct wi_plugins *plugins,
 	char problem[WI_PLUGIN_PROBLEM_SIZE];
 	struct wi_plugin_info info;
 
-	for (struct wi_plugin *plugin = first_of(plugins); plugin; plugin = plugin->next) {
+	if (refuse(plugins, "", problem) != WEIR_OK)
+		return;
+	for (struct wi_plugin *plugin = NULL; (plugin = next_of(plugins, plugin)); ) {
 		wi_plugin_describe(plugin, &info, problem);
 		if (visit(context, &info) != 0)
 			return;

@@ -2,7 +2,8 @@
 /*
  * streak.h - failures of a plugin in a row, over all its subscriptions.
  *
- * A handler that does well reads `count` and finds 0; only failures, and the first success after one, write.
+ * A handler that does well reads `count` and finds 0; only failures, and the first success after
+ * one, write.
  */
 #ifndef WI_PLUGIN_STREAK_H
 #define WI_PLUGIN_STREAK_H

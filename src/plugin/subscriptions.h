@@ -16,7 +16,7 @@ struct wi_plugin_totals {
 };
 
 struct wi_plugin_subscriptions {
-	pthread_mutex_t lock;           /* held while the engine makes one, never while anything waits */
+	pthread_mutex_t lock;           /* held while the engine makes one, not while one waits */
 	weir_bus *bus;
 	bool open;                      /* more may be made */
 	bool awaited;                   /* posts `work` when the last one has gone */
@@ -45,8 +45,9 @@ weir_status wi_plugin_subscriptions_remove(struct wi_plugin_subscriptions *all,
                                            weir_subscription subscription);
 
 /*
- * No more are made, and all end: WEIR_OK when none of their handlers runs or will, and each `released` has returned.
- * WEIR_ETIMEDOUT: not yet; `work` is posted when it is so, see wi_plugin_subscriptions_ended(). May be called again.
+ * No more are made, and all end: WEIR_OK when none of their handlers runs or will, and each
+ * `released` has returned. WEIR_ETIMEDOUT: not yet; `work` is posted when it is so, see
+ * wi_plugin_subscriptions_ended(). May be called again.
  */
 weir_status wi_plugin_subscriptions_end(struct wi_plugin_subscriptions *all, uint64_t timeout_ns);
 

@@ -43,8 +43,8 @@ wi_text_replace(char *text, size_t size, const char *from, const char *to)
 	size_t used = 0;
 
 	for (; (found = strstr(at, from)) && used < sizeof result; at = found + strlen(from))
-		used += (size_t)snprintf(result + used, sizeof result - used, "%.*s%s", (int)(found - at),
-		                         at, to);
+		used += (size_t)snprintf(result + used, sizeof result - used, "%.*s%s",
+					 (int)(found - at), at, to);
 	if (used < sizeof result)
 		snprintf(result + used, sizeof result - used, "%s", at);
 	snprintf(text, size, "%s", result);
@@ -66,7 +66,7 @@ wi_text_json(char *json, size_t size, const char *text)
 	for (; *text && used + 3 <= size; text++) {
 		if (*text == '"' || *text == '\\')
 			json[used++] = '\\';
-		json[used++] = *text;
+		json[used++] = *text & 0x80 ? '?' : *text;
 	}
 	json[used] = '\0';
 }

@@ -26,7 +26,9 @@ void wi_text_replace(char *text, size_t size, const char *from, const char *to);
 /* 1 to 64 of [a-z0-9_-]. */
 bool wi_text_is_name(const char *text);
 
-/* `text` as the inside of a JSON string; what does not fit is cut. */
+/*
+ * `text` as the inside of a JSON string; what does not fit is cut, what is not ASCII becomes '?'.
+ */
 void wi_text_json(char *json, size_t size, const char *text);
 
 #endif

@@ -26,7 +26,7 @@ enum { LINES_AHEAD = 3 };
 static INLINE struct wi_service *
 service_of(const weir_call *call)
 {
-	return (struct wi_service *)call->service_;
+	return (struct wi_service *)call->service;
 }
 
 /* -- an event's parts ------------------------------------------------------- */
@@ -42,22 +42,28 @@ struct end {
 static INLINE int
 is_traced(const weir_call *call)
 {
-	return (call->trace_id_[0] | call->trace_id_[1]) != 0;
+	return (call->trace_id[0] | call->trace_id[1]) != 0;
+}
+
+static INLINE int
+has_key(const weir_call *call)
+{
+	return call->options->key || call->options->flags;
 }
 
 /* What an event has beside its payload. */
 static INLINE uint32_t
 flags_of(const weir_call *call)
 {
-	return (call->flags ? WEIR_KEY_ : 0) | (is_traced(call) ? WEIR_TRACE_ : 0);
+	return (has_key(call) ? WEIR_KEY_ : 0) | (is_traced(call) ? WEIR_TRACE_ : 0);
 }
 
 static INLINE uint64_t
 envelope_size(const weir_call *call, const struct end *end)
 {
-	return sizeof(struct wi_envelope_header) + wi_envelope_round(call->data.size) +
+	return sizeof(struct wi_envelope_header) + wi_envelope_round(call->options->data.size) +
 	       wi_envelope_round(end->result.size) + wi_envelope_text_room(end->error_size) +
-	       wi_envelope_text_room(call->actor_size_) + wi_envelope_text_room(call->user_id_size_);
+	       wi_envelope_text_room(call->actor_size) + wi_envelope_text_room(call->user_id_size);
 }
 
 static INLINE void
@@ -66,15 +72,15 @@ put_header(unsigned char *at, const weir_call *call, const struct end *end, uint
 	wi_put_pair(at, wi_envelope_word(WI_ENVELOPE_MAGIC, WEIR_ENVELOPE_VERSION |
 	                                 (uint32_t)end->phase << 8 |
 	                                 (uint32_t)sizeof(struct wi_envelope_header) << 16),
-	            htole64(call->id_));
-	wi_put_pair(at + 16, htole64(call->parent_), htole64(time));
-	wi_put_pair(at + 32, call->trace_id_[0], call->trace_id_[1]);
+	            htole64(call->id));
+	wi_put_pair(at + 16, htole64(call->parent), htole64(time));
+	wi_put_pair(at + 32, call->trace_id[0], call->trace_id[1]);
 	wi_put_pair(at + 48,
-	            wi_envelope_word(call->trace_flags_ | (call->data.type & 255) << 8 |
+	            wi_envelope_word(call->trace_flags | (call->options->data.type & 255) << 8 |
 	                             (end->result.type & 255) << 16, (uint32_t)end->code),
-	            wi_envelope_word(call->data.size, end->result.size));
-	wi_put_pair(at + 64, wi_envelope_word(end->error_size, call->actor_size_),
-	            wi_envelope_word(call->user_id_size_, 0));
+	            wi_envelope_word(call->options->data.size, end->result.size));
+	wi_put_pair(at + 64, wi_envelope_word(end->error_size, call->actor_size),
+	            wi_envelope_word(call->user_id_size, 0));
 }
 
 static INLINE unsigned char *
@@ -83,11 +89,12 @@ put_envelope(void *room, const weir_call *call, const struct end *end, uint64_t 
 	unsigned char *at = room;
 
 	put_header(at, call, end, time);
-	at = wi_put_content(at + sizeof(struct wi_envelope_header), call->data.bytes, call->data.size);
+	at = wi_put_content(at + sizeof(struct wi_envelope_header), call->options->data.bytes,
+	                    call->options->data.size);
 	at = wi_put_content(at, end->result.bytes, end->result.size);
 	at = wi_put_text(at, end->error, end->error_size);
-	at = wi_put_text(at, call->actor, call->actor_size_);
-	return wi_put_text(at, call->user_id, call->user_id_size_);
+	at = wi_put_text(at, call->options->actor, call->actor_size);
+	return wi_put_text(at, call->options->user_id, call->user_id_size);
 }
 
 /* -- the plain way, as weir_publish() has it -------------------------------- */
@@ -105,18 +112,18 @@ need_of(uint64_t size, uint32_t flags)
 static INLINE void
 put_extension(unsigned char *at, const weir_call *call, uint32_t flags)
 {
-	uint64_t span = htole64(call->id_);
+	uint64_t span = htole64(call->id);
 
 	if (flags & WEIR_KEY_) {
-		memcpy(at, &call->key, sizeof call->key);
-		at += sizeof call->key;
+		memcpy(at, &call->options->key, sizeof call->options->key);
+		at += sizeof call->options->key;
 	}
 	if (!(flags & WEIR_TRACE_))
 		return;
-	memcpy(at, &call->trace_id_[0], 8);
-	memcpy(at + 8, &call->trace_id_[1], 8);
+	memcpy(at, &call->trace_id[0], 8);
+	memcpy(at + 8, &call->trace_id[1], 8);
 	memcpy(at + 16, &span, 8);
-	at[24] = (uint8_t)call->trace_flags_;
+	at[24] = (uint8_t)call->trace_flags;
 }
 
 /* -- all other ways --------------------------------------------------------- */
@@ -127,12 +134,12 @@ inherit_trace(weir_trace *trace, weir_call *call)
 {
 	uint64_t span;
 
-	memcpy(call->trace_id_, trace->trace_id, sizeof trace->trace_id);
-	call->trace_flags_ = trace->flags;
+	memcpy(call->trace_id, trace->trace_id, sizeof trace->trace_id);
+	call->trace_flags = trace->flags;
 	memcpy(&span, trace->span_id, sizeof span);
-	if (!call->parent_)
-		call->parent_ = le64toh(span);
-	span = htole64(call->id_);
+	if (!call->parent)
+		call->parent = le64toh(span);
+	span = htole64(call->id);
 	memcpy(trace->span_id, &span, sizeof span);
 }
 
@@ -146,14 +153,14 @@ publish_in_place(weir_producer *producer, weir_topic topic, weir_call *call, con
 	weir_status status;
 	void *room;
 
-	attributes.flags = call->flags;
-	attributes.key = call->key;
+	attributes.flags = has_key(call) ? WEIR_ATTRIBUTE_KEY : 0;
+	attributes.key = call->options->key;
 	if (is_traced(call)) {
-		uint64_t span = htole64(call->id_);
+		uint64_t span = htole64(call->id);
 
-		memcpy(trace.trace_id, call->trace_id_, sizeof trace.trace_id);
+		memcpy(trace.trace_id, call->trace_id, sizeof trace.trace_id);
 		memcpy(trace.span_id, &span, sizeof trace.span_id);
-		trace.flags = (uint8_t)call->trace_flags_;
+		trace.flags = (uint8_t)call->trace_flags;
 		attributes.trace = &trace;
 	}
 	status = weir_reserve(producer, topic, &attributes, size, &room);
@@ -232,7 +239,7 @@ static INLINE weir_status
 emit(weir_call *call, weir_producer *producer, const struct end *end)
 {
 	struct wi_service *service = service_of(call);
-	weir_topic topic = service->operation[call->operation].topic[end->phase - 1];
+	weir_topic topic = service->operation[call->options->operation].topic[end->phase - 1];
 	weir_status status = publish(producer, topic, call, end);
 
 	if (!LIKELY(status == WEIR_OK))
@@ -244,41 +251,41 @@ emit(weir_call *call, weir_producer *producer, const struct end *end)
 /* -- beginning -------------------------------------------------------------- */
 
 /* There is no topic for operation 0: the bus refuses it, and counts. */
-static COLD void
-make_invalid(weir_call *call)
+static const weir_call_options invalid;
+
+static INLINE int
+is_valid(const struct wi_service *service, const weir_call_options *options)
 {
-	call->operation = 0;
-	call->flags = 0;
-	call->data = nothing;
+	return options->size >= sizeof *options && (options->data.bytes || !options->data.size) &&
+	       !(options->flags & ~WEIR_ATTRIBUTE_KEY) &&
+	       options->operation < __atomic_load_n(&service->operation_count, __ATOMIC_ACQUIRE);
 }
 
 weir_status
-weir_call_begin_(weir_call *call, weir_service *service)
+weir_call_begin_(weir_call *call, weir_service *service, const weir_call_options *options,
+                 uint32_t actor_size, uint32_t user_id_size)
 {
 	const struct end begin = { WEIR_PHASE_BEFORE, nothing, 0, NULL, 0 };
 	weir_producer *producer;
 	weir_status status;
 
-	call->service_ = service;
-	call->in_scope_ = 0;
-	call->id_ = wi_thread_next_id();
-	call->parent_ = wi_thread.span;
-	call->trace_id_[0] = wi_thread.trace_id[0];
-	call->trace_id_[1] = wi_thread.trace_id[1];
-	call->trace_flags_ = wi_thread.trace_flags;
-	if (call->key)
-		call->flags |= WEIR_ATTRIBUTE_KEY;
-	if (!LIKELY(call->size >= sizeof *call && (call->data.bytes || !call->data.size) &&
-	            !(call->flags & ~WEIR_ATTRIBUTE_KEY) &&
-	            call->operation < __atomic_load_n(&service_of(call)->operation_count, __ATOMIC_ACQUIRE)))
-		make_invalid(call);
-	call->thread_ = NO_THREAD;
+	call->service = service;
+	call->options = LIKELY(is_valid(service_of(call), options)) ? options : &invalid;
+	call->actor_size = actor_size;
+	call->user_id_size = user_id_size;
+	call->in_scope = 0;
+	call->id = wi_thread_next_id();
+	call->parent = wi_thread.span;
+	call->trace_id[0] = wi_thread.trace_id[0];
+	call->trace_id[1] = wi_thread.trace_id[1];
+	call->trace_flags = wi_thread.trace_flags;
+	call->thread = NO_THREAD;
 	status = weir_thread_get_producer(service_of(call)->bus, &producer);
 	if (!LIKELY(status == WEIR_OK))
 		return count_refused(service_of(call), WEIR_PHASE_BEFORE, status);
 	if (!producer->inherit) {
-		call->thread_ = wi_thread.serial;
-		call->producer_ = producer;
+		call->thread = wi_thread.serial;
+		call->producer = producer;
 	}
 	return emit(call, producer, &begin);
 }
@@ -289,20 +296,20 @@ static INLINE weir_status
 finish(weir_call *call, const struct end *end)
 {
 	struct wi_service *service = service_of(call);
-	weir_producer *producer = call->producer_;
+	weir_producer *producer = call->producer;
 	weir_status status = WEIR_OK;
 
 	/*
 	 * A thread's own is its own until it ends. Not so that of a handler, which may be of a pool that
 	 * another thread polls next.
 	 */
-	if (call->thread_ != wi_thread.serial)
+	if (call->thread != wi_thread.serial)
 		status = weir_thread_get_producer(service->bus, &producer);
 	if (LIKELY(status == WEIR_OK))
 		status = emit(call, producer, end);
 	else
 		count_refused(service, end->phase, status);
-	call->service_ = NULL;
+	call->service = NULL;
 	return status;
 }
 
@@ -311,10 +318,10 @@ weir_call_succeed(weir_call *call, weir_content result)
 {
 	const struct end end = { WEIR_PHASE_AFTER, result, 0, NULL, 0 };
 
-	if (!call->service_)
+	if (!call->service)
 		return WEIR_OK;
 	if (!LIKELY(result.bytes || !result.size)) {
-		make_invalid(call);
+		call->options = &invalid;
 		return weir_call_succeed(call, nothing);
 	}
 	return finish(call, &end);
@@ -334,7 +341,7 @@ weir_call_fail(weir_call *call, int32_t code, const char *text)
 	const struct end end = { WEIR_PHASE_FAILED, nothing, code, text,
 	                         text ? (uint32_t)strnlen(text, UINT32_MAX) : 0 };
 
-	return call->service_ ? finish(call, &end) : WEIR_OK;
+	return call->service ? finish(call, &end) : WEIR_OK;
 }
 
 /* -- scopes ----------------------------------------------------------------- */
@@ -342,9 +349,9 @@ weir_call_fail(weir_call *call, int32_t code, const char *text)
 void
 weir_call_enter_(weir_call *call)
 {
-	call->saved_span_ = wi_thread.span;
-	wi_thread.span = call->id_;
-	call->in_scope_ = 1;
+	call->saved_span = wi_thread.span;
+	wi_thread.span = call->id;
+	call->in_scope = 1;
 }
 
 void
@@ -352,7 +359,7 @@ weir_call_leave_(weir_call *call, int32_t code, const char *text)
 {
 	weir_call_fail(call, code, text);
 	/* Unless somebody has set another since. */
-	if (call->in_scope_ && wi_thread.span == call->id_)
-		wi_thread.span = call->saved_span_;
-	call->in_scope_ = 0;
+	if (call->in_scope && wi_thread.span == call->id)
+		wi_thread.span = call->saved_span;
+	call->in_scope = 0;
 }

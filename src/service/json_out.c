@@ -302,13 +302,9 @@ bool
 wi_json_out_value(struct wi_json_out *out, const char *text, size_t size)
 {
 	struct reader reader = { text, text + size, out, 0 };
-	size_t used = out->used;
 
-	if (read_value(&reader)) {
-		skip_space(&reader);
-		if (reader.at == reader.end)
-			return true;
-	}
-	out->used = used;
-	return false;
+	if (!read_value(&reader))
+		return false;
+	skip_space(&reader);
+	return reader.at == reader.end;
 }

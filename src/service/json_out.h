@@ -22,7 +22,7 @@ void wi_json_out_base64(struct wi_json_out *out, const unsigned char *bytes, siz
 
 /*
  * A value that is JSON text (RFC 8259, UTF-8, 64 levels at most), without the white space between its
- * tokens; numbers and strings as they were written. False: it is not, and nothing was written.
+ * tokens; numbers and strings as they were written. False: it is not; what was written is to be taken back.
  */
 bool wi_json_out_value(struct wi_json_out *out, const char *text, size_t size);
 

@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# docs.sh SOURCE_ROOT LIBRARY COMPILER... - the C programs of README.md and docs/api compile without
-# a warning, run, and print what the page says. TAP on stdout.
+# docs.sh SOURCE_ROOT LIBRARY SERVICE_LIBRARY COMPILER... - the C programs of README.md and docs/api
+# compile without a warning, run, and print what the page says. TAP on stdout.
 #
 # A block that begins with ```c is a whole program; a ```text block right behind it is what it
 # prints. What stands in an HTML comment is left out. The tests that the pages name, and the files
 # that they link to, must be there.
 set -u
 
-source=$1 library=$2
-shift 2
+source=$1 library=$2 service=$3
+shift 3
 work=$(mktemp -d) || exit 99
 trap 'rm -rf "$work"' EXIT
 count=0
@@ -41,7 +41,8 @@ extract()
 compile()
 {
 	"$@" -std=gnu11 -Wall -Wextra -Werror -I"$source/include" -o "$work/program" "$work/$count.c" \
-		"$library" -Wl,-rpath,"$(dirname "$library")" -pthread >"$work/said" 2>&1
+		-Wl,--as-needed "$service" "$library" \
+		-Wl,-rpath,"$(dirname "$library"):$(dirname "$service")" -pthread >"$work/said" 2>&1
 }
 
 run()

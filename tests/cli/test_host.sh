@@ -122,8 +122,8 @@ run --config "$dir/plain.ini" --json "$sample"
 check "--json: lines" is read/lines "$lines"
 check "--json: events" is read/events "$lines"
 check "--json: lost" is lost 0
-check "--json: a plugin" is plugins/0/name all
-check "--json: what it was due" is plugins/1/due "$files"
+check "--json: a plugin" is plugins/0/name files
+check "--json: what it was due" is plugins/0/due "$files"
 check "--json: no signal" is signal null
 
 "$weir" run --config "$dir/plain.ini" --json - <"$sample" >"$dir/out" 2>"$dir/err"
@@ -180,7 +180,7 @@ check "plugin list: no line ends with a blank" sh -c "! grep -q ' \$' '$dir/out'
 ask plugin
 check "plugin: is plugin list" shows "^  all +enabled"
 ask plugin list --json --pid "$pid"
-check "plugin list --json" is plugins/1/ok $((3 * files))
+check "plugin list --json" is plugins/0/ok $((3 * files))
 ask pool list --socket "$XDG_RUNTIME_DIR/weir/$pid.sock"
 check "pool list" shows "^  slow +9,8[0-9]+ +0 +9,882 +0 +0  default$"
 ask plugin disable files
@@ -231,7 +231,7 @@ check "SIGHUP: taken" grep -q 'plain.ini: taken again' "$dir/plain.err"
 echo '{"topic":"in.commit.x"}' | "$unix_send" "$dir/plain.in"
 until_true committed $((3 * files + 1))
 ask plugin list --json
-check "SIGHUP: the new settings" is plugins/1/ok $((3 * files + 1))
+check "SIGHUP: the new settings" is plugins/0/ok $((3 * files + 1))
 echo '[oops' >>"$dir/plain.ini"
 kill -s HUP "$first"
 until_true grep -q 'nothing changed' "$dir/plain.err"
@@ -268,7 +268,7 @@ check "no host: told" says "no host of this user listens in $XDG_RUNTIME_DIR/wei
 # -- full rings -----------------------------------------------------------------------
 
 for signal in TERM INT; do
-	begin full --json --on '>=sleep:50us'
+	begin full --json --on 'in.>=sleep:50us'
 	for i in 1 2 3; do
 		"$unix_send" "$dir/full.in" <"$sample" >/dev/null 2>&1 &
 	done
@@ -294,6 +294,23 @@ check "a handler that does not come back: lost is not claimed" is lost null
 reap_report twice
 check "a second signal: exit status" exits 143
 check "a second signal: lost is not claimed" is lost null
+
+# More than is read at once: the rest is still in the socket when the signal comes.
+begin full --json --on 'in.>=sleep:300us'
+head -n 1200 "$sample" | "$unix_send" "$dir/full.in"
+kill "$pid"
+reap full
+check "what is in the socket: all was read" is read/events 1200
+check "what is in the socket: and handled" is plugins/0/ok 1200
+check "what is in the socket: lost" is lost 0
+
+# Who waits for room longer than a look at the clock goes on waiting.
+begin full --json --on 'in.>=sleep:70ms'
+head -n 20 "$sample" | "$unix_send" "$dir/full.in"
+kill "$pid"
+reap full
+check "a long wait for room: all was read" is read/events 20
+check "a long wait for room: and handled" is plugins/0/ok 20
 
 # -- usage, bad files -------------------------------------------------------------------
 

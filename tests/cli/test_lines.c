@@ -152,6 +152,53 @@ test_short_reads(void **state)
 	close(fds[0]);
 }
 
+/* A stop before anything is read; what a pipe holds by then is not left in it. */
+static void
+expect_stop(int fd, bool ends, const struct expected *expected, size_t count,
+	    enum wi_lines_result last)
+{
+	struct wi_lines lines;
+	const char *line;
+	size_t size;
+	int stop[2];
+
+	assert_int_equal(pipe(stop), 0);
+	assert_int_equal(write(stop[1], "", 1), 1);
+	wi_lines_open(&lines, fd, 8, stop[0]);
+	lines.ends_on_stop = ends;
+	for (size_t i = 0; i < count; i++) {
+		assert_int_equal(wi_lines_next(&lines, &line, &size), expected[i].result);
+		assert_int_equal(size, expected[i].size);
+		assert_memory_equal(line, expected[i].text, size);
+	}
+	assert_int_equal(wi_lines_next(&lines, &line, &size), last);
+	wi_lines_close(&lines);
+	close(stop[0]);
+	close(stop[1]);
+}
+
+static void
+test_stop(void **state)
+{
+	static const struct expected rest[] = {LINE("a"), LINE("bc"), LINE("d")};
+	FILE *file = tmpfile();
+	int fds[2];
+
+	(void)state;
+	assert_non_null(file);
+	assert_int_equal(fputs("a\nb", file) >= 0, 1);
+	rewind(file);
+	expect_stop(fileno(file), false, rest, 0, WI_LINES_INTERRUPTED);
+	expect_stop(fileno(file), true, rest, 0, WI_LINES_END);
+	fclose(file);
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(write(fds[1], "a\nbc\nd", 6), 6);
+	expect_stop(fds[0], false, rest, 0, WI_LINES_INTERRUPTED);
+	expect_stop(fds[0], true, rest, 3, WI_LINES_END);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 static void
 test_error(void **state)
 {
@@ -171,7 +218,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ends),        cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_limit),       cmocka_unit_test(test_far_beyond_the_limit),
-		cmocka_unit_test(test_short_reads), cmocka_unit_test(test_error),
+		cmocka_unit_test(test_short_reads), cmocka_unit_test(test_stop),
+		cmocka_unit_test(test_error),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

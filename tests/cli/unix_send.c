@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* unix_send.c - copies standard input to a Unix socket, which it waits for up to 10 s; then ends. */
+/* unix_send.c - copies standard input to a Unix socket, which it waits for up to 10 s; then
+ * ends. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,7 +36,8 @@ main(int argc, char **argv)
 		return 1;
 	while ((count = read(STDIN_FILENO, buffer, sizeof(buffer))) > 0)
 		for (ssize_t sent = 0, part; sent < count; sent += part)
-			if ((part = send(fd, buffer + sent, (size_t)(count - sent), MSG_NOSIGNAL)) < 0)
+			if ((part = send(fd, buffer + sent, (size_t)(count - sent), MSG_NOSIGNAL)) <
+			    0)
 				return 2;
 	return 0;
 }

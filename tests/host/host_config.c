@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* host_config.c - configuration files: what good ones mean, and what is said of bad ones, with the line. */
+/* host_config.c - configuration files: what good ones mean, and what is said of bad ones, with
+ * the line. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

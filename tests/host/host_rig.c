@@ -123,7 +123,7 @@ rig_open(const char *config, weir_bus *bus, weir_host **ret_host)
 }
 
 void
-rig_publish(weir_host *host, uint64_t count)
+rig_send(weir_host *host, uint64_t count)
 {
 	weir_bus *bus = weir_host_bus(host);
 	weir_producer *producer;
@@ -134,8 +134,14 @@ rig_publish(weir_host *host, uint64_t count)
 	for (uint64_t i = 0; i < count; i++)
 		CHECK_OK(weir_publish_wait(producer, topic, NULL, &i, sizeof i, 20 * SECOND));
 	weir_producer_close(producer);
+}
+
+void
+rig_publish(weir_host *host, uint64_t count)
+{
+	rig_send(host, count);
 	CHECK_OK(weir_host_drain(host, 20 * SECOND));
-	books_check(bus);
+	books_check(weir_host_bus(host));
 }
 
 void

@@ -23,7 +23,9 @@ const char *rig_path(const char *name);
 const char *rig_write(const char *name, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 weir_status rig_open(const char *config, weir_bus *bus, weir_host **ret_host);
-/* Publishes to "load.after.create"; all is delivered, and the books balance. */
+/* Publishes to "load.after.create". */
+void rig_send(weir_host *host, uint64_t count);
+/* The same; all is delivered, and the books balance. For a bus on which nobody else publishes. */
 void rig_publish(weir_host *host, uint64_t count);
 /* Closes; nothing is left. */
 void rig_close(weir_host *host);

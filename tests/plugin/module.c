@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* module.c - a plugin that does as its test says; with switches, one that is broken from the beginning. */
+/*
+ * module.c - a plugin that does as its test says; with switches, one that is broken from the
+ * beginning.
+ */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +25,7 @@
 #define ABI WEIR_PLUGIN_ABI
 #endif
 #ifndef WITHOUT
-#define WITHOUT 0       /* 1: load, 2: enable, 4: reconfigure */
+#define WITHOUT 0       /* 2: enable, 4: reconfigure */
 #endif
 #ifndef SIZE
 #define SIZE sizeof(weir_plugin)
@@ -108,6 +111,25 @@ on_released(void *context)
 	add(&control->released, 1);
 }
 
+/* Of one plugin these come one at a time. */
+static void
+end_call(struct control **control)
+{
+	add(&(*control)->busy, -1);
+}
+
+static struct control *
+begin_call(void *context)
+{
+	struct control *control = context;
+
+	if (add(&control->busy, 1) != 0)
+		add(&control->overlaps, 1);
+	return control;
+}
+
+#define CALL __attribute__((cleanup(end_call))) struct control *control = begin_call(context)
+
 static struct control *
 control_of(const weir_plugin_host *host)
 {
@@ -146,8 +168,8 @@ subscribe(struct control *control, const weir_plugin_host *host, uint64_t count)
 	options.pool = control->pool;
 	options.batch_end = control->with_batch ? on_batch_end : NULL;
 	for (uint64_t i = 0; i < count; i++) {
-		status = host->subscribe(host, control->pattern ? control->pattern : "load.>", on_event,
-		                         control, &options, &subscription);
+		status = host->subscribe(host, control->pattern ? control->pattern : "load.>",
+					 on_event, control, &options, &subscription);
 		if (status != WEIR_OK)
 			return host->fail(host, "subscription %llu: %s", (unsigned long long)i,
 			                  host->status_text(status));
@@ -173,7 +195,7 @@ end(struct control *control, const weir_plugin_host *host, int code)
 static int
 enable(void *context, const weir_plugin_host *host)
 {
-	struct control *control = context;
+	CALL;
 	int code;
 
 	add(&control->enables, 1);
@@ -187,7 +209,7 @@ enable(void *context, const weir_plugin_host *host)
 static int
 reconfigure(void *context, const weir_plugin_host *host)
 {
-	struct control *control = context;
+	CALL;
 	int code = subscribe(control, host, control->more);
 
 	add(&control->reconfigures, 1);
@@ -197,7 +219,7 @@ reconfigure(void *context, const weir_plugin_host *host)
 static void
 disable(void *context, const weir_plugin_host *host)
 {
-	struct control *control = context;
+	CALL;
 
 	(void)host;
 	if (get(&control->inside))
@@ -210,10 +232,12 @@ disable(void *context, const weir_plugin_host *host)
 static void
 health(void *context, const weir_plugin_host *host, weir_plugin_health *ret_health)
 {
-	struct control *control = context;
+	CALL;
 
 	(void)host;
 	add(&control->healths, 1);
+	if (control->in_health)
+		control->in_health();
 	ret_health->code = 7;
 	memset(ret_health->text, '\n', sizeof ret_health->text);
 	memcpy(ret_health->text, "well", 4);
@@ -222,7 +246,7 @@ health(void *context, const weir_plugin_host *host, weir_plugin_health *ret_heal
 static void
 unload(void *context, const weir_plugin_host *host)
 {
-	struct control *control = context;
+	CALL;
 
 	(void)host;
 	add(&control->unloads, 1);
@@ -271,7 +295,7 @@ weir_plugin_get(void)
 			.license = "MIT",
 			.summary = "does as it is told",
 			.flags = FLAGS,
-			.load = WITHOUT & 1 ? NULL : load,
+			.load = load,
 			.enable = WITHOUT & 2 ? NULL : enable,
 			.reconfigure = WITHOUT & 4 ? NULL : reconfigure,
 			.disable = disable,

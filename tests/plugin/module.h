@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * module.h - what a test and its plugins (module.c) share: a struct of the test's, whose address is the setting
- * "control".
+ * module.h - what a test and its plugins (module.c) share: a struct of the test's, whose address is
+ * the setting "control".
  */
 #ifndef WI_TESTS_PLUGIN_MODULE_H
 #define WI_TESTS_PLUGIN_MODULE_H
@@ -15,6 +15,7 @@ struct control {
 	uint64_t hanging;               /* handlers that wait for `hang` to end */
 	uint64_t inside;                /* handlers that run now */
 	uint64_t late;                  /* calls of handlers after disable, or before enable */
+	uint64_t busy, overlaps;        /* calls of the descriptor's functions now; at once */
 	uint64_t thread_ends;           /* destructors of threads that were in a handler (tls.so) */
 	uint64_t running;               /* between enable and disable */
 
@@ -26,10 +27,10 @@ struct control {
 	uint64_t more;                  /* that reconfigure makes */
 	const char *say;                /* host->fail() */
 	const char *pattern;            /* instead of "load.>" */
-	const char *refuse;             /* the value of "seen" with which enable and reconfigure fail */
+	const char *refuse;             /* "seen" with which enable and reconfigure fail */
 	uint64_t with_batch, talk;      /* talk: a handler that hung says so */
 	weir_pool *pool;                /* in the options of its subscriptions */
-	void (*in_load)(void), (*in_enable)(void), (*in_event)(void);
+	void (*in_load)(void), (*in_enable)(void), (*in_event)(void), (*in_health)(void);
 	char seen[64];                  /* the setting "seen" at the last enable or reconfigure */
 	uint64_t *clock, disabled_at;   /* clock: counts disables of several */
 	uint64_t number;                /* of the object: its NUMBER, by load */

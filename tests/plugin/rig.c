@@ -259,7 +259,8 @@ rig_await_state(struct rig *rig, const char *name, enum wi_plugin_state state)
 	uint64_t end = now_ns() + WAIT_NS;
 
 	while (rig_info(rig, name).state != state) {
-		CHECK(now_ns() < end, "%s is %d and not %d", name, rig_info(rig, name).state, state);
+		CHECK(now_ns() < end, "%s is %d and not %d", name, rig_info(rig, name).state,
+		      state);
 		sleep_ns(MILLISECOND);
 	}
 }
@@ -280,8 +281,8 @@ rig_flush(struct rig *rig)
 }
 
 static int
-count_subscription(void *context, weir_subscription subscription, const char *name, const char *pattern,
-                   weir_pool *pool)
+count_subscription(void *context, weir_subscription subscription, const char *name,
+		   const char *pattern, weir_pool *pool)
 {
 	(void)subscription, (void)name, (void)pool;
 	if (strcmp(pattern, "plugin.>") != 0)

@@ -18,7 +18,9 @@ struct rig {
 	char problem[WI_PLUGIN_PROBLEM_SIZE];
 };
 
-/* A bus and an empty directory with the modules of the build that are named ("good.so", ..., NULL). */
+/*
+ * A bus and an empty directory with the modules of the build that are named ("good.so", ..., NULL).
+ */
 void rig_open(struct rig *rig, const char *const *modules);
 /* Closes; the books balance; the directory is removed. */
 void rig_close(struct rig *rig);
@@ -31,8 +33,9 @@ void rig_remove(const char *directory);
 weir_status rig_load(struct rig *rig, const char *name, const char *file, struct control *control,
                      uint32_t failures_max);
 /* `seen`: the setting of that name; NULL: none. */
-weir_status rig_reconfigure(struct rig *rig, const char *name, const char *file, struct control *control,
-                            const char *seen, weir_pool *pool, uint32_t failures_max);
+weir_status rig_reconfigure(struct rig *rig, const char *name, const char *file,
+			    struct control *control, const char *seen, weir_pool *pool,
+			    uint32_t failures_max);
 weir_status rig_enable(struct rig *rig, const char *name);
 weir_status rig_disable(struct rig *rig, const char *name, uint64_t timeout_ns);
 struct wi_plugin_info rig_info(struct rig *rig, const char *name);

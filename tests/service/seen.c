@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+weir_clock seen_clock;
+
 static int
 see(const weir_event *event, const weir_delivery *delivery, void *context)
 {
@@ -35,6 +37,7 @@ seen_open(struct seen_bus *bus)
 
 	memset(bus, 0, sizeof *bus);
 	options.ring_size = 4096;
+	options.clock = seen_clock;
 	pool.dispatcher_count = WEIR_MANUAL;
 	bus->bus = unit_open(&options, &pool);
 	bus->pool = weir_bus_default_pool(bus->bus);
@@ -82,11 +85,11 @@ seen_close(struct seen_bus *bus)
 	unit_close(bus->bus);
 }
 
-weir_call
-seen_call(weir_operation operation)
+weir_call_options
+seen_options(weir_operation operation)
 {
-	weir_call call = WEIR_CALL_INIT;
+	weir_call_options options = WEIR_CALL_OPTIONS_INIT;
 
-	call.operation = operation;
-	return call;
+	options.operation = operation;
+	return options;
 }

@@ -27,6 +27,16 @@ struct seen_bus {
 	struct seen seen[SEEN_MAX];
 };
 
+/*
+ * With WEIR_CLOCK_NONE events go the plain way; else they go the slow one, since publishers read the clock
+ * while no dispatcher has a thread.
+ */
+extern weir_clock seen_clock;
+/* Runs the tests both ways. */
+#define seen_run(tests)                                                                            \
+	((seen_clock = WEIR_CLOCK_NONE, cmocka_run_group_tests_name("plain", tests, NULL, NULL)) || \
+	 (seen_clock = WEIR_CLOCK_TICK, cmocka_run_group_tests_name("slow", tests, NULL, NULL)))
+
 /* A manual pool, rings of 4 KiB, a handler for all that keeps what it sees. */
 void seen_open(struct seen_bus *bus);
 /* Until there are none left; how many were handled since the last call, which seen[0] on are. */
@@ -37,6 +47,6 @@ void seen_expect(struct seen_bus *bus, uint32_t expected);
 void seen_close(struct seen_bus *bus);
 
 weir_service_counts seen_counts(const weir_service *service);
-weir_call seen_call(weir_operation operation);
+weir_call_options seen_options(weir_operation operation);
 
 #endif

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -161,15 +162,27 @@ test_move()
 	}
 	expect(WEIR_PHASE_AFTER, 0, "once", "moved");
 	{
+		/* Where the first one was is something else by then. */
+		alignas(weir::operation) unsigned char room[sizeof(weir::operation)];
+		auto *first = new (room) weir::operation(orders, WEIR_UPDATE);
+		weir::operation second = std::move(*first);
+
+		first->~operation();
+		std::memset(room, 0xff, sizeof room);
+		__asm__ volatile("" : : "r"(room) : "memory");
+		second.succeed(weir_text("elsewhere"));
+	}
+	expect(WEIR_PHASE_AFTER, 0, "elsewhere", "moved away");
+	{
 		weir::operation off(nullptr, WEIR_UPDATE);
 
 		check(off.id() == 0 && off.succeed() == WEIR_OK, "no service");
 	}
-	weir_call call = WEIR_CALL_INIT;
-	call.operation = WEIR_UPSERT;
-	call.key = 9;
+	weir_call_options options = WEIR_CALL_OPTIONS_INIT;
+	options.operation = WEIR_UPSERT;
+	options.key = 9;
 	{
-		weir::operation operation(orders, call);
+		weir::operation operation(orders, options);
 	}
 	expect(WEIR_PHASE_AFTER, 0, "", "a call with a key");
 	check(seen.key == 9, "its key");

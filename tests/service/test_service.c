@@ -52,16 +52,17 @@ span_of(const weir_trace *trace)
 static void
 test_success(void **state)
 {
-	weir_call call = seen_call(WEIR_CREATE);
+	weir_call_options options = seen_options(WEIR_CREATE);
+	weir_call call;
 	const struct seen *before = &bus.seen[0], *after = &bus.seen[1];
 	char result[] = "42";
 	uint64_t id;
 
 	(void)state;
-	call.data = weir_json("[1]");
-	call.actor = "api";
-	call.user_id = "user-4711";
-	assert_ok(weir_call_begin(&call, bus.service));
+	options.data = weir_json("[1]");
+	options.actor = "api";
+	options.user_id = "user-4711";
+	assert_ok(weir_call_begin(&call, bus.service, &options));
 	id = weir_call_id(&call);
 	assert_int_not_equal(id, 0);
 	assert_ok(weir_call_succeed(&call, weir_text(result)));
@@ -78,7 +79,7 @@ test_success(void **state)
 		assert_int_equal(envelope->id, id);
 		assert_int_equal(envelope->parent, 0);
 		assert_int_equal(envelope->time, bus.seen[i].time);
-		assert_int_not_equal(envelope->time, 0);
+		assert_int_equal(envelope->time == 0, seen_clock == WEIR_CLOCK_NONE);
 		assert_content(envelope->data, "[1]");
 		assert_int_equal(envelope->data.type, WEIR_CONTENT_JSON);
 		assert_string_equal(envelope->actor, "api");
@@ -95,12 +96,13 @@ test_success(void **state)
 static void
 test_failure(void **state)
 {
-	weir_call call = seen_call(WEIR_DELETE);
+	weir_call_options options = seen_options(WEIR_DELETE);
+	weir_call call;
 	char text[] = "no such order";
 
 	(void)state;
-	call.data = weir_bytes("abc", 3);
-	assert_ok(weir_call_begin(&call, bus.service));
+	options.data = weir_bytes("abc", 3);
+	assert_ok(weir_call_begin(&call, bus.service, &options));
 	assert_ok(weir_call_fail(&call, -5, text));
 	memset(text, 'x', sizeof text);
 	seen_expect(&bus, 2);
@@ -116,10 +118,11 @@ test_failure(void **state)
 static void
 test_ends_once(void **state)
 {
-	weir_call call = seen_call(WEIR_UPDATE);
+	weir_call_options options = seen_options(WEIR_UPDATE);
+	weir_call call;
 
 	(void)state;
-	assert_ok(weir_call_begin(&call, bus.service));
+	assert_ok(weir_call_begin(&call, bus.service, &options));
 	assert_ok(weir_call_fail(&call, 1, NULL));
 	assert_ok(weir_call_succeed(&call, weir_text("late")));
 	assert_ok(weir_call_fail(&call, 2, "late"));
@@ -286,32 +289,33 @@ test_names(void **state)
 static void
 test_invalid(void **state)
 {
-	weir_call call = seen_call(99);
+	weir_call_options options = seen_options(UINT32_MAX);
+	weir_call call;
 	weir_service_counts counts;
 
 	(void)state;
-	assert_status(WEIR_EINVAL, weir_call_begin(&call, bus.service));
+	assert_status(WEIR_EINVAL, weir_call_begin(&call, bus.service, &options));
 	assert_status(WEIR_EINVAL, weir_call_end(&call));
-	call = seen_call(0);
-	assert_status(WEIR_EINVAL, weir_call_begin(&call, bus.service));
+	options = seen_options(0);
+	assert_status(WEIR_EINVAL, weir_call_begin(&call, bus.service, &options));
 	assert_status(WEIR_EINVAL, weir_call_fail(&call, 1, "x"));
-	call = seen_call(WEIR_CREATE);
-	call.flags = 2;
-	assert_status(WEIR_EINVAL, weir_call_begin(&call, bus.service));
+	options = seen_options(WEIR_CREATE);
+	options.flags = 2;
+	assert_status(WEIR_EINVAL, weir_call_begin(&call, bus.service, &options));
 	assert_status(WEIR_EINVAL, weir_call_end(&call));
-	call = seen_call(WEIR_CREATE);
-	call.data.size = 4;
-	assert_status(WEIR_EINVAL, weir_call_begin(&call, bus.service));
+	options = seen_options(WEIR_CREATE);
+	options.data.size = 4;
+	assert_status(WEIR_EINVAL, weir_call_begin(&call, bus.service, &options));
 	assert_status(WEIR_EINVAL, weir_call_end(&call));
-	call = seen_call(WEIR_CREATE);
-	call.size = 8;
-	assert_status(WEIR_EINVAL, weir_call_begin(&call, bus.service));
+	options = seen_options(WEIR_CREATE);
+	options.size = 8;
+	assert_status(WEIR_EINVAL, weir_call_begin(&call, bus.service, &options));
 	assert_status(WEIR_EINVAL, weir_call_end(&call));
-	call = seen_call(WEIR_CREATE);
-	assert_ok(weir_call_begin(&call, bus.service));
+	options = seen_options(WEIR_CREATE);
+	assert_ok(weir_call_begin(&call, bus.service, &options));
 	assert_status(WEIR_EINVAL, weir_call_succeed(&call, weir_bytes(NULL, 4)));
-	call = seen_call(WEIR_CREATE);
-	assert_status(WEIR_EINVAL, weir_call_begin(&call, NULL));
+	options = seen_options(WEIR_CREATE);
+	assert_status(WEIR_EINVAL, weir_call_begin(&call, NULL, &options));
 	assert_ok(weir_call_end(&call));
 	seen_expect(&bus, 1);
 	counts = seen_counts(bus.service);
@@ -324,14 +328,15 @@ test_invalid(void **state)
 static void
 test_disabled(void **state)
 {
-	weir_service_options options = WEIR_SERVICE_OPTIONS_INIT;
-	weir_call call = seen_call(WEIR_CREATE);
+	weir_service_options quiet = WEIR_SERVICE_OPTIONS_INIT;
+	weir_call_options options = seen_options(WEIR_CREATE);
+	weir_call call;
 	weir_service *service;
 	weir_trace trace;
 
 	(void)state;
-	options.disabled = 1;
-	assert_ok(weir_service_open(bus.bus, "quiet", &options, &service));
+	quiet.disabled = 1;
+	assert_ok(weir_service_open(bus.bus, "quiet", &quiet, &service));
 	WEIR_OPERATION(scope, service, WEIR_CREATE) {
 		assert_int_equal(weir_call_id(&scope), 0);
 		weir_trace_get(&trace);
@@ -339,11 +344,11 @@ test_disabled(void **state)
 		break;
 	}
 	/* As it began, so it ends. */
-	assert_ok(weir_call_begin(&call, service));
+	assert_ok(weir_call_begin(&call, service, &options));
 	weir_service_enable(service, 1);
 	assert_ok(weir_call_succeed(&call, weir_text("unheard")));
 	seen_expect(&bus, 0);
-	assert_ok(weir_call_begin(&call, service));
+	assert_ok(weir_call_begin(&call, service, &options));
 	weir_service_enable(service, 0);
 	assert_ok(weir_call_end(&call));
 	WEIR_OPERATION(scope, service, WEIR_CREATE) {
@@ -383,10 +388,11 @@ test_full_ring(void **state)
 
 	(void)state;
 	while (!refused) {
-		weir_call call = seen_call(WEIR_UPDATE);
+		weir_call_options options = seen_options(WEIR_UPDATE);
+		weir_call call;
 
-		call.data = weir_bytes(data, sizeof data);
-		refused += weir_call_begin(&call, bus.service) == WEIR_EFULL;
+		options.data = weir_bytes(data, sizeof data);
+		refused += weir_call_begin(&call, bus.service, &options) == WEIR_EFULL;
 		done++;
 		refused += weir_call_succeed(&call, weir_text("done")) == WEIR_EFULL;
 		assert_in_range(done, 1, 100);
@@ -409,15 +415,16 @@ static void
 test_too_big(void **state)
 {
 	static unsigned char data[2000];
-	weir_call call = seen_call(WEIR_UPDATE);
+	weir_call_options options = seen_options(WEIR_UPDATE);
+	weir_call call;
 	weir_service_counts counts;
 
 	(void)state;
-	assert_ok(weir_call_begin(&call, bus.service));
+	assert_ok(weir_call_begin(&call, bus.service, &options));
 	assert_status(WEIR_ETOOBIG, weir_call_succeed(&call, weir_bytes(data, sizeof data)));
-	call.data = weir_bytes(data, UINT32_MAX);
-	assert_status(WEIR_ETOOBIG, weir_call_begin(&call, bus.service));
-	call.data.size = 8;
+	options.data = weir_bytes(data, UINT32_MAX);
+	assert_status(WEIR_ETOOBIG, weir_call_begin(&call, bus.service, &options));
+	options.data.size = 8;
 	assert_ok(weir_call_end(&call));
 	seen_expect(&bus, 2);
 	assert_string_equal(bus.seen[0].topic, "order.before.update");
@@ -456,22 +463,24 @@ test_open_reservation(void **state)
 static void
 test_trace(void **state)
 {
-	weir_call call = seen_call(WEIR_CREATE);
+	weir_call_options options = seen_options(WEIR_CREATE);
+	weir_call call;
 	weir_trace trace;
 
 	(void)state;
 	weir_trace_set(&thread_trace);
 	weir_trace_get(&trace);
 	assert_memory_equal(&trace, &thread_trace, sizeof trace);
-	call.key = 77;
-	call.actor = "a";
-	assert_ok(weir_call_begin(&call, bus.service));
+	options.key = 77;
+	options.actor = "a";
+	assert_ok(weir_call_begin(&call, bus.service, &options));
 	weir_trace_set(&other_trace);
 	assert_ok(weir_call_end(&call));
-	call.key = 0;
-	call.flags = WEIR_ATTRIBUTE_KEY;
+	options.key = 0;
+	options.flags = WEIR_ATTRIBUTE_KEY;
+	options.actor = NULL;   /* a payload whose record has no byte to spare for the key */
 	weir_trace_set(NULL);
-	assert_ok(weir_call_begin(&call, bus.service));
+	assert_ok(weir_call_begin(&call, bus.service, &options));
 	assert_ok(weir_call_end(&call));
 	seen_expect(&bus, 4);
 	for (int i = 0; i < 4; i++) {
@@ -481,7 +490,7 @@ test_trace(void **state)
 		assert_int_equal(it->key, i < 2 ? 77 : 0);
 		assert_int_equal(it->has_trace, i < 2);
 		assert_int_equal(it->envelope.traced, i < 2);
-		assert_string_equal(it->envelope.actor, "a");
+		assert_string_equal(it->envelope.actor, i < 2 ? "a" : "");
 		if (!it->has_trace)
 			continue;
 		assert_memory_equal(&it->trace, &it->envelope.trace, sizeof it->trace);
@@ -516,7 +525,8 @@ struct caller {
 	weir_service *service;
 	weir_trace trace;       /* the thread's, in the handler */
 	uint64_t calls, batches, releases;
-	weir_call *open;        /* one that is begun, and not ended */
+	weir_call *open;        /* one that is begun with these, and not ended */
+	const weir_call_options *options;
 };
 
 static int
@@ -528,7 +538,7 @@ call_one(const weir_event *event, const weir_delivery *delivery, void *context)
 	caller->calls++;
 	weir_trace_get(&caller->trace);
 	if (caller->open)
-		return weir_call_begin(caller->open, caller->service);
+		return weir_call_begin(caller->open, caller->service, caller->options);
 	WEIR_OPERATION(call, caller->service, WEIR_UPDATE) {
 	}
 	return 0;
@@ -670,8 +680,9 @@ end_on_another_thread(weir_call *call)
 static void
 test_ends_outside_its_handler(void **state)
 {
-	weir_call call = seen_call(WEIR_UPDATE);
-	struct caller caller = {.service = bus.service, .open = &call};
+	weir_call_options options = seen_options(WEIR_UPDATE);
+	weir_call call;
+	struct caller caller = {.service = bus.service, .open = &call, .options = &options};
 
 	(void)state;
 	learn();
@@ -687,7 +698,7 @@ test_ends_outside_its_handler(void **state)
 	assert_int_equal(bus.seen[0].source, bus.seen[1].source);
 	/* Nor where nothing has ever begun. */
 	caller.open = &call;
-	call = seen_call(WEIR_DELETE);
+	options = seen_options(WEIR_DELETE);
 	publish_plain(NULL);
 	seen_expect(&bus, 2);
 	end_on_another_thread(&call);
@@ -698,10 +709,11 @@ test_ends_outside_its_handler(void **state)
 static int
 go_on(const weir_event *event, const weir_delivery *delivery, void *context)
 {
-	weir_call call = seen_call(WEIR_UPDATE);
+	weir_call_options options = seen_options(WEIR_UPDATE);
+	weir_call call;
 
 	(void)event, (void)delivery;
-	weir_call_begin(&call, context);
+	weir_call_begin(&call, context, &options);
 	weir_call_fail(&call, 1, "and so on");
 	return 0;
 }
@@ -724,10 +736,11 @@ test_storm(void **state)
 static void
 test_ends_on_another_thread(void **state)
 {
-	weir_call call = seen_call(WEIR_CREATE);
+	weir_call_options options = seen_options(WEIR_CREATE);
+	weir_call call;
 
 	(void)state;
-	assert_ok(weir_call_begin(&call, bus.service));
+	assert_ok(weir_call_begin(&call, bus.service, &options));
 	end_on_another_thread(&call);
 	seen_expect(&bus, 2);
 	assert_int_not_equal(bus.seen[0].source, bus.seen[1].source);
@@ -738,10 +751,11 @@ test_ends_on_another_thread(void **state)
 static int
 in_child(void *context)
 {
-	weir_call *open = context, call = seen_call(WEIR_CREATE);
+	weir_call_options options = seen_options(WEIR_CREATE);
+	weir_call *open = context, call;
 
 	child_expect(weir_call_end(open) == WEIR_EFORKED);
-	child_expect(weir_call_begin(&call, bus.service) == WEIR_EFORKED);
+	child_expect(weir_call_begin(&call, bus.service, &options) == WEIR_EFORKED);
 	child_expect(weir_call_fail(&call, 1, "x") == WEIR_EFORKED);
 	child_expect(seen_counts(bus.service).before == 1);
 	child_expect(seen_counts(bus.service).before_refused == 0);
@@ -751,10 +765,11 @@ in_child(void *context)
 static void
 test_fork(void **state)
 {
-	weir_call call = seen_call(WEIR_CREATE);
+	weir_call_options options = seen_options(WEIR_CREATE);
+	weir_call call;
 
 	(void)state;
-	assert_ok(weir_call_begin(&call, bus.service));
+	assert_ok(weir_call_begin(&call, bus.service, &options));
 	assert_int_equal(unit_in_child(in_child, &call), 0);
 	assert_ok(weir_call_end(&call));
 	seen_expect(&bus, 2);
@@ -874,5 +889,5 @@ main(void)
 		cmocka_unit_test(test_threads),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return seen_run(tests);
 }

@@ -100,7 +100,10 @@ check_topic(const struct world *world, uint32_t topic)
 	struct wi_subscription *expected[SUBSCRIPTIONS_MAX];
 	const struct wi_list *list = wi_table_find(world->routes.table, topic);
 	uint32_t count = expected_list(world, wi_topics_name(&world->topics, topic), expected);
+	const struct wi_chunk *chunk = wi_table_chunk(world->routes.table, topic);
 
+	if (chunk)
+		assert_ptr_equal(wi_chunk_single(chunk, topic), count == 1 ? expected[0] : NULL);
 	assert_int_equal(list ? list->count : 0, count);
 	if (count)
 		assert_memory_equal(list->subscription, expected, count * sizeof *expected);

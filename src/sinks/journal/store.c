@@ -105,7 +105,8 @@ close_database(struct wi_store *store)
 	sqlite3_close(store->database);
 	store->begin = store->insert = store->commit = NULL;
 	store->database = NULL;
-	memset(store->topics, 0, store->topic_count * sizeof *store->topics);
+	if (store->topics)
+		memset(store->topics, 0, store->topic_count * sizeof *store->topics);
 }
 
 static int
