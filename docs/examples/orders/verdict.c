@@ -77,7 +77,7 @@ print_claims(const struct verdict *verdict, FILE *stream)
 {
 	char left[32], right[32], head[80];
 
-	snprintf(head, sizeof(head), "%s requests, %s of them refused; counted twice:",
+	snprintf(head, sizeof(head), "%s requests, %s refused; counted twice:",
 	         verdict_number(verdict->figures[0].tried, left),
 	         verdict_number(verdict->figures[0].refused, right));
 	fprintf(stream, "  %-52s %8s %9s\n", head, "once", "again");
