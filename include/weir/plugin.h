@@ -27,6 +27,7 @@
 extern "C" {
 #endif
 
+/* Of what stands here, and of what <weir/weir.h> compiles into a plugin. */
 #define WEIR_PLUGIN_ABI 1u
 
 /* Its handlers wait for disks, networks, locks: the host refuses to put it into the default pool. */
@@ -136,7 +137,6 @@ typedef struct weir_plugin {
 	void (*unload)(void *context, const weir_plugin_host *host);
 } weir_plugin;
 
-/* What the object exports under the name "weir_plugin_get": valid as long as the process. */
 typedef const weir_plugin *(*weir_plugin_get_fn)(void);
 
 #ifdef __cplusplus
@@ -144,6 +144,9 @@ typedef const weir_plugin *(*weir_plugin_get_fn)(void);
 #else
 #define WEIR_PLUGIN_EXPORT __attribute__((visibility("default")))
 #endif
+
+/* What the object exports, and its author writes: valid as long as the process. */
+WEIR_PLUGIN_EXPORT const weir_plugin *weir_plugin_get(void);
 
 #ifdef __cplusplus
 }

@@ -111,6 +111,25 @@ on_released(void *context)
 	add(&control->released, 1);
 }
 
+/* Of one plugin these come one at a time. */
+static void
+end_call(struct control **control)
+{
+	add(&(*control)->busy, -1);
+}
+
+static struct control *
+begin_call(void *context)
+{
+	struct control *control = context;
+
+	if (add(&control->busy, 1) != 0)
+		add(&control->overlaps, 1);
+	return control;
+}
+
+#define CALL __attribute__((cleanup(end_call))) struct control *control = begin_call(context)
+
 static struct control *
 control_of(const weir_plugin_host *host)
 {
@@ -176,7 +195,7 @@ end(struct control *control, const weir_plugin_host *host, int code)
 static int
 enable(void *context, const weir_plugin_host *host)
 {
-	struct control *control = context;
+	CALL;
 	int code;
 
 	add(&control->enables, 1);
@@ -190,7 +209,7 @@ enable(void *context, const weir_plugin_host *host)
 static int
 reconfigure(void *context, const weir_plugin_host *host)
 {
-	struct control *control = context;
+	CALL;
 	int code = subscribe(control, host, control->more);
 
 	add(&control->reconfigures, 1);
@@ -200,7 +219,7 @@ reconfigure(void *context, const weir_plugin_host *host)
 static void
 disable(void *context, const weir_plugin_host *host)
 {
-	struct control *control = context;
+	CALL;
 
 	(void)host;
 	if (get(&control->inside))
@@ -213,10 +232,12 @@ disable(void *context, const weir_plugin_host *host)
 static void
 health(void *context, const weir_plugin_host *host, weir_plugin_health *ret_health)
 {
-	struct control *control = context;
+	CALL;
 
 	(void)host;
 	add(&control->healths, 1);
+	if (control->in_health)
+		control->in_health();
 	ret_health->code = 7;
 	memset(ret_health->text, '\n', sizeof ret_health->text);
 	memcpy(ret_health->text, "well", 4);
@@ -225,7 +246,7 @@ health(void *context, const weir_plugin_host *host, weir_plugin_health *ret_heal
 static void
 unload(void *context, const weir_plugin_host *host)
 {
-	struct control *control = context;
+	CALL;
 
 	(void)host;
 	add(&control->unloads, 1);

@@ -15,6 +15,7 @@ struct control {
 	uint64_t hanging;               /* handlers that wait for `hang` to end */
 	uint64_t inside;                /* handlers that run now */
 	uint64_t late;                  /* calls of handlers after disable, or before enable */
+	uint64_t busy, overlaps;        /* calls of the descriptor's functions now; at once */
 	uint64_t thread_ends;           /* destructors of threads that were in a handler (tls.so) */
 	uint64_t running;               /* between enable and disable */
 
@@ -29,7 +30,7 @@ struct control {
 	const char *refuse;             /* "seen" with which enable and reconfigure fail */
 	uint64_t with_batch, talk;      /* talk: a handler that hung says so */
 	weir_pool *pool;                /* in the options of its subscriptions */
-	void (*in_load)(void), (*in_enable)(void), (*in_event)(void);
+	void (*in_load)(void), (*in_enable)(void), (*in_event)(void), (*in_health)(void);
 	char seen[64];                  /* the setting "seen" at the last enable or reconfigure */
 	uint64_t *clock, disabled_at;   /* clock: counts disables of several */
 	uint64_t number;                /* of the object: its NUMBER, by load */

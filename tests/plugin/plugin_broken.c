@@ -183,8 +183,7 @@ test_refused(void)
 	refused("wraps", WEIR_EINVAL, "is cut short");
 	refused("huge", WEIR_EINVAL, "is cut short");
 	refused("needs", WEIR_EIO, "cannot open shared object file");
-	if (!SANITIZED) /* with those, undefined symbols are bound late */
-		refused("undefined", WEIR_EIO, "undefined symbol: there_is_no_such_function");
+	refused("undefined", WEIR_EIO, "undefined symbol: there_is_no_such_function");
 }
 
 /* -- they load, and do no harm ---------------------------------------------- */

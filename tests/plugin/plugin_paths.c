@@ -21,6 +21,7 @@
 
 #define SOMEBODY 65534          /* a user who owns nothing */
 #define OTHER 65533
+#define ROUNDS 50
 
 static char base[64];
 static unsigned refusals;
@@ -211,9 +212,9 @@ test_modes(void)
 	make_directory("above", 0755);
 	make_both("above/ok", 0755, "above/ok/good.so", 0644);
 	CHECK(chmod(at("above"), 0777) == 0, "above");
-	make_directory("shared", 0755);
-	make_both("shared/ok", 0755, "shared/ok/good.so", 0644);
-	CHECK(chmod(at("shared"), 01777) == 0, "shared");
+	make_directory("common", 0755);
+	make_both("common/ok", 0755, "common/ok/good.so", 0644);
+	CHECK(chmod(at("common"), 01777) == 0, "common");
 	refused("ok/group.so", "may be written by others");
 	refused("ok/others.so", "may be written by others");
 	refused("ok/sticky.so", "may be written by others");
@@ -222,9 +223,9 @@ test_modes(void)
 	refused("sticky/good.so", "/sticky may be written by others");
 	refused("above/ok/good.so", "/above may be written by others");
 	if (geteuid() == 0)
-		accepted("shared/ok/good.so");
+		accepted("common/ok/good.so");
 	else
-		refused("shared/ok/good.so", "/shared may be written by others");
+		refused("common/ok/good.so", "/common may be written by others");
 }
 
 static void
@@ -300,39 +301,54 @@ test_foreign(void)
 
 /* -- swaps ------------------------------------------------------------------ */
 
-static uint64_t stop, swaps;
-
-static void *
-swap(void *context)
-{
+/* Two names that a thread exchanges again and again. */
+static struct swap {
 	char first[128], second[128];
+	pthread_t thread;
+	uint64_t stop, count;
+} swap;
 
-	(void)context;
-	strcpy(first, at("swap/plugin.so"));
-	strcpy(second, at("swap/evil.so"));
-	while (!get(&stop)) {
-		CHECK(renameat2(AT_FDCWD, first, AT_FDCWD, second, RENAME_EXCHANGE) == 0, "%s",
-		      strerror(errno));
-		add(&swaps, 1);
-	}
-	return NULL;
+static void
+exchange(void)
+{
+	CHECK(renameat2(AT_FDCWD, swap.first, AT_FDCWD, swap.second, RENAME_EXCHANGE) == 0,
+	      "%s: %s", swap.first, strerror(errno));
 }
 
-/* A directory of ours, and a link to one that anybody may write to. */
 static void *
-swap_directory(void *context)
+run_swap(void *context)
 {
-	char first[128], second[128];
-
-	(void)context;
-	strcpy(first, at("swap"));
-	strcpy(second, at("link"));
-	while (!get(&stop)) {
-		CHECK(renameat2(AT_FDCWD, first, AT_FDCWD, second, RENAME_EXCHANGE) == 0, "%s",
-		      strerror(errno));
-		add(&swaps, 1);
+	while (!get(&swap.stop)) {
+		exchange();
+		add(&swap.count, 1);
 	}
-	return NULL;
+	return context;
+}
+
+static void
+begin_swap(const char *first, const char *second)
+{
+	memset(&swap, 0, sizeof swap);
+	strcpy(swap.first, at(first));
+	strcpy(swap.second, at(second));
+	CHECK(pthread_create(&swap.thread, NULL, run_swap, NULL) == 0, "thread");
+	wait_for(&swap.count, 1, "a swap");
+}
+
+static void
+end_swap(void)
+{
+	set(&swap.stop, 1);
+	pthread_join(swap.thread, NULL);
+	if (swap.count % 2 == 1)
+		exchange();
+}
+
+/* At least `least` looks, and on until some led to a file and some did not. */
+static bool
+goes_on(uint64_t looks, uint64_t opened, uint64_t least, uint64_t end)
+{
+	return looks < least || ((opened == 0 || opened == looks) && now_ns() < end);
 }
 
 static ino_t
@@ -345,36 +361,25 @@ inode_of(const char *path)
 }
 
 static void
-race(const char *phase, void *(*attack)(void *), uint64_t count)
+race(const char *phase, const char *first, const char *second, uint64_t least)
 {
 	char path[128], problem[WI_PLUGIN_PROBLEM_SIZE];
 	ino_t good = inode_of(at("swap/plugin.so")), inode;
-	uint64_t opened = 0;
-	pthread_t thread;
+	uint64_t looks = 0, opened = 0, end = now_ns() + 20 * SECOND;
 
 	support_phase(phase);
-	set(&stop, 0);
-	set(&swaps, 0);
 	strcpy(path, at("swap/plugin.so"));
-	CHECK(pthread_create(&thread, NULL, attack, NULL) == 0, "thread");
-	wait_for(&swaps, 1, "a swap");
-	for (uint64_t i = 0; i < count; i++) {
+	begin_swap(first, second);
+	for (; goes_on(looks, opened, least, end); looks++) {
 		if (look(path, &inode, problem) != WEIR_OK)
 			continue;
 		CHECK(inode == good, "%s: another's file", phase);
 		opened++;
 	}
-	set(&stop, 1);
-	pthread_join(thread, NULL);
-	printf("%s: %llu looks, %llu swaps, %llu opened, foreign 0\n", phase, (ull)count,
-	       (ull)swaps, (ull)opened);
-	CHECK(opened > 0 && opened < count, "%s: no race", phase);
-	if (swaps % 2 == 1)
-		CHECK(attack == swap ? renameat2(AT_FDCWD, at("swap/plugin.so"), AT_FDCWD,
-						 at("swap/evil.so"), RENAME_EXCHANGE) == 0
-				     : renameat2(AT_FDCWD, at("swap"), AT_FDCWD, at("link"),
-						 RENAME_EXCHANGE) == 0,
-		      "swapped back");
+	end_swap();
+	printf("%s: %llu looks, %llu swaps, %llu opened, foreign 0\n", phase, (ull)looks,
+	       (ull)swap.count, (ull)opened);
+	CHECK(opened > 0 && opened < looks, "%s: no race", phase);
 }
 
 static void
@@ -387,51 +392,57 @@ test_swaps(void)
 	make_both("evil", 0777, "evil/plugin.so", 0644);
 	make_link("evil", "link");
 	make_link(at("evil/plugin.so"), "swap/evil.so");
-	race("file and link", swap, count);
+	race("file and link", "swap/plugin.so", "swap/evil.so", count);
 	CHECK(unlink(at("swap/evil.so")) == 0, "evil.so");
 	make_file("swap/evil.so", 0666);
-	race("file and file", swap, count);
-	race("directory and link", swap_directory, count);
+	race("file and file", "swap/plugin.so", "swap/evil.so", count);
+	race("directory and link", "swap", "link", count);
 	if (geteuid() == 0) {
 		CHECK(chmod(at("swap/evil.so"), 0644) == 0, "evil.so");
 		give("swap/evil.so", OTHER);
-		race("file and foreign file", swap, count);
+		race("file and foreign file", "swap/plugin.so", "swap/evil.so", count);
 	}
+}
+
+/* Loads until one succeeds: after that the object is known, and not opened again. */
+static uint64_t
+load_once(struct rig *rig, unsigned round)
+{
+	static struct control control;          /* used again by each unload */
+	char file[32], evil[32], name[32], path[128];
+	uint64_t loads = 1;
+
+	snprintf(file, sizeof file, "swap/p%u.so", round);
+	snprintf(evil, sizeof evil, "swap/e%u.so", round);
+	snprintf(name, sizeof name, "p%u", round);
+	strcpy(path, at(file));
+	rig_copy(rig, "good.so", file);
+	rig_copy(rig, "other.so", evil);
+	CHECK(chmod(at(evil), 0666) == 0, "%s", evil);
+	control.number = 0;
+	begin_swap(file, evil);
+	for (; rig_load(rig, name, path, &control, 0) != WEIR_OK; loads++)
+		CHECK(loads < 1000000, "%s", rig->problem);
+	end_swap();
+	CHECK(control.number == 1, "code that may not be loaded");
+	return loads;
 }
 
 /* Up to the plugin's own code: never that of the file that may not be loaded. */
 static void
 test_load(void)
 {
-	static const char *const modules[] = { "good.so", "other.so", NULL };
-	struct control control = { .subscriptions = 0 };
-	uint64_t loaded = 0;
-	pthread_t thread;
+	static const char *const modules[] = { NULL };
+	uint64_t loads = 0;
 	struct rig rig;
-	char name[16];
 
 	rig_open(&rig, modules);
-	snprintf(base, sizeof base, "%s", rig.directory);
+	strcpy(base, rig.directory);
 	make_directory("swap", 0755);
-	CHECK(rename(at("good.so"), at("swap/plugin.so")) == 0 &&
-		      rename(at("other.so"), at("swap/evil.so")) == 0 &&
-		      chmod(at("swap/evil.so"), 0666) == 0,
-	      "renamed");
 	support_phase("loads while files are swapped");
-	set(&stop, 0);
-	set(&swaps, 0);
-	CHECK(pthread_create(&thread, NULL, swap, NULL) == 0, "thread");
-	for (unsigned i = 0; i < 1000; i++) {
-		snprintf(name, sizeof name, "p%u", i);
-		if (rig_load(&rig, name, at("swap/plugin.so"), &control, 0) != WEIR_OK)
-			continue;
-		CHECK(control.number == 1, "code that may not be loaded");
-		loaded++;
-	}
-	set(&stop, 1);
-	pthread_join(thread, NULL);
-	printf("1000 loads, %llu swaps, %llu loaded, foreign 0\n", (ull)swaps, (ull)loaded);
-	CHECK(loaded > 0 && loaded < 1000, "no race");
+	for (unsigned round = 0; round < ROUNDS; round++)
+		loads += load_once(&rig, round);
+	printf("%llu loads while files are swapped, %u loaded, foreign 0\n", (ull)loads, ROUNDS);
 	rig_close(&rig);
 }
 

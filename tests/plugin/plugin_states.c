@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "rig.h"
 
@@ -342,6 +344,30 @@ test_limit_of_ends(void)
 	rig_close(&rig);
 }
 
+static void
+fail_meanwhile(void)
+{
+	control.in_health = NULL;
+	fail_for(3, 5);
+	/* The set's thread finds it locked; were it later than this, the test would show less. */
+	sleep_ns(20 * MILLISECOND);
+}
+
+static void
+test_limit_while_busy(void)
+{
+	begin("the limit is reached while another call is under way");
+	control.subscriptions = 1;
+	control.in_health = fail_meanwhile;
+	CHECK_OK(rig_load(&rig, "audit", "good", &control, 3));
+	CHECK_OK(rig_enable(&rig, "audit"));
+	rig_info(&rig, "audit");
+	while (!rig_logged("plugin audit: disabled after 3 failures"))
+		sleep_ns(MILLISECOND);  /* without a look at it, which would take the lock again */
+	rig_await_state(&rig, "audit", WI_PLUGIN_FAILED);
+	rig_close(&rig);
+}
+
 /* -- draining --------------------------------------------------------------- */
 
 static void
@@ -616,6 +642,40 @@ test_host(void)
 	rig_close(&rig);
 }
 
+/* -- a forked child --------------------------------------------------------- */
+
+static int
+refuse_visit(void *context, const struct wi_plugin_info *info)
+{
+	(void)context;
+	CHECK(!info, "%s is shown", info->name);
+	return 1;
+}
+
+static void
+test_child(void)
+{
+	int status;
+	pid_t child;
+
+	begin("a child looks at its parent's plugins");
+	CHECK_OK(rig_load(&rig, "audit", "good", &control, 0));
+	CHECK_OK(rig_enable(&rig, "audit"));
+	child = fork();
+	CHECK(child >= 0, "fork");
+	if (child == 0) {
+		alarm(20);
+		CHECK_STATUS(WEIR_EFORKED, rig_load(&rig, "other", "other", &second, 0));
+		CHECK_STATUS(WEIR_EFORKED, rig_disable(&rig, "audit", WEIR_FOREVER));
+		wi_plugins_each(rig.plugins, refuse_visit, NULL);
+		CHECK_STATUS(WEIR_EFORKED, wi_plugins_close(rig.plugins, WEIR_FOREVER));
+		_exit(0);
+	}
+	CHECK(waitpid(child, &status, 0) == child && status == 0, "the child: %d", status);
+	CHECK(control.disables == 0, "nothing has happened");
+	rig_close(&rig);
+}
+
 /* -- the example ------------------------------------------------------------ */
 
 static weir_status
@@ -635,17 +695,19 @@ test_example(void)
 
 	begin("the example counts");
 	CHECK_OK(wi_plugins_load(rig.plugins, &config, rig.problem));
+	CHECK_STATUS(WEIR_EIO, rig_enable(&rig, "counter"));
+	check_problem("plugin counter: enable failed: the setting 'pattern' is missing");
 	CHECK_OK(load_counter("patern", "load.>"));
 	CHECK_STATUS(WEIR_EIO, rig_enable(&rig, "counter"));
 	check_problem("plugin counter: enable failed: there is no setting 'patern'");
 	CHECK_OK(load_counter("pattern", "load..x"));
 	CHECK_STATUS(WEIR_EIO, rig_enable(&rig, "counter"));
-	check_problem("plugin counter: enable failed: pattern 'load..x': ");
+	check_problem("plugin counter: enable failed: 'load..x': ");
 	CHECK_OK(load_counter("pattern", "load.*.create"));
 	CHECK_OK(rig_enable(&rig, "counter"));
 	rig_publish(&rig, 1000);
 	rig_flush(&rig);
-	CHECK(strcmp(rig_info(&rig, "counter").health.text, "1000 events") == 0, "health");
+	CHECK(strcmp(rig_info(&rig, "counter").health.text, "enabled") == 0, "health");
 	CHECK_OK(rig_disable(&rig, "counter", 10 * SECOND));
 	CHECK(rig_logged("<6> WEIR-PLUGIN plugin counter: 1000 events"), "log");
 	rig_close(&rig);
@@ -673,6 +735,7 @@ main(int argc, char **argv)
 	test_limit_of_all();
 	test_limit_of_batches();
 	test_limit_of_ends();
+	test_limit_while_busy();
 	test_draining();
 	test_leak();
 	test_reconfigure();
@@ -680,6 +743,7 @@ main(int argc, char **argv)
 	test_move();
 	test_inside();
 	test_host();
+	test_child();
 	test_example();
 	return 0;
 }
