@@ -65,7 +65,9 @@ test_duration(void **state)
 	assert_int_equal(value, 2000000000);
 	assert_false(wi_quantity_duration("2s", 1999999999, &value));
 	assert_false(wi_quantity_duration("2 s", UINT64_MAX, &value));
-	assert_false(wi_quantity_duration("2h", UINT64_MAX, &value));
+	assert_true(wi_quantity_duration("2h", UINT64_MAX, &value));
+	assert_int_equal(value, UINT64_C(7200000000000));
+	assert_false(wi_quantity_duration("2w", UINT64_MAX, &value));
 	assert_false(wi_quantity_duration("1.5s", UINT64_MAX, &value));
 }
 
