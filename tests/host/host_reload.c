@@ -100,6 +100,7 @@ test_way(void)
 	file(A, (void *)&first);
 	open_host();
 	check_plugin("a", "enabled");
+	rig_check_answer(host, "{\"verb\":\"plugin.list\"}", "\"health\":{\"code\":7,\"text\":\"well");
 	rig_publish(host, 10);
 	CHECK(first.events == 10, "%llu", (ull)first.events);
 
