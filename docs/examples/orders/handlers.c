@@ -35,7 +35,7 @@ mail_on_gap(const weir_event *event, const weir_delivery *delivery, void *contex
 	return 0;
 }
 
-/* Not 0 is a failure. After five in a row it is left alone, and tried again from time to time. */
+/* Not 0 is a failure. After twenty in a row it is left alone, and tried again from time to time. */
 int
 warehouse_on_event(const weir_event *event, const weir_delivery *delivery, void *context)
 {

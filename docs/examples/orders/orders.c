@@ -22,6 +22,10 @@ static const char schema[] =
 	" cents INTEGER NOT NULL, paid INTEGER NOT NULL DEFAULT 0) STRICT;"
 	"CREATE INDEX open_orders ON orders(customer, cents) WHERE NOT paid";
 
+static const char sums[] =
+	"SELECT customer, count(*), coalesce(sum(cents) FILTER (WHERE NOT paid), 0),"
+	" coalesce(sum(cents) FILTER (WHERE paid), 0) FROM orders GROUP BY customer";
+
 static const char *const texts[STATEMENTS] = {
 	[BEGIN] = "BEGIN IMMEDIATE",
 	[COMMIT] = "COMMIT",
@@ -32,8 +36,7 @@ static const char *const texts[STATEMENTS] = {
 	[UPDATE] = "UPDATE orders SET cents = ?2 WHERE number = ?1",
 	[PAY] = "UPDATE orders SET paid = 1 WHERE number = ?1",
 	[DELETE] = "DELETE FROM orders WHERE number = ?1",
-	[TOTALS] = "SELECT customer, count(*), coalesce(sum(cents) FILTER (WHERE NOT paid), 0),"
-	           " coalesce(sum(cents) FILTER (WHERE paid), 0) FROM orders GROUP BY customer",
+	[TOTALS] = sums,
 };
 
 struct orders {

@@ -146,7 +146,7 @@ run(void *context)
 }
 
 void
-requests_open(struct requests *requests, const struct way ways[REQUESTS_WAYS])
+requests_open(struct requests *requests, const struct way *ways)
 {
 	*requests = (struct requests){.ways = ways};
 	pthread_barrier_init(&requests->gate, NULL, REQUESTS_THREADS + 1);
@@ -198,9 +198,11 @@ compare(const void *a, const void *b)
 static void
 take_quantiles(uint32_t *times, size_t count, uint32_t ret_ns[2])
 {
+	if (count == 0)
+		return;
 	qsort(times, count, sizeof(*times), compare);
-	ret_ns[0] = count ? times[count / 2] : 0;
-	ret_ns[1] = count ? times[(size_t)((double)count * 0.99)] : 0;
+	ret_ns[0] = times[count / 2];
+	ret_ns[1] = times[count * 99 / 100];
 }
 
 void

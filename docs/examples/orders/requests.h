@@ -54,7 +54,8 @@ struct requests {
 	struct requests_thread threads[REQUESTS_THREADS];
 };
 
-void requests_open(struct requests *requests, const struct way ways[REQUESTS_WAYS]);
+/* ways: REQUESTS_WAYS of them, which stay. */
+void requests_open(struct requests *requests, const struct way *ways);
 /* No thread asks for anything between an end and the next begin. */
 void requests_begin(struct requests *requests, int way);
 void requests_end(struct requests *requests);

@@ -58,8 +58,8 @@ static void
 open_handlers(struct scene *scene)
 {
 	subscribe(scene, "work", "order.after.>", projection_on_event, &scene->projection, 0);
-	scene->warehouse_id = subscribe(scene, "work", "order.after.pay", warehouse_on_event,
-	                                &scene->warehouse, 5);
+	scene->warehouse_id = subscribe(scene, "work", "order.after.>", warehouse_on_event,
+	                                &scene->warehouse, 20);
 	subscribe(scene, "mail", "order.after.>", mail_on_event, &scene->mail, 0);
 	subscribe(scene, "mail", "weir.gap", mail_on_gap, &scene->mail, 0);
 	subscribe(scene, "default", "weir.failed.deliver", failures_on_event, &scene->failures, 0);
@@ -136,43 +136,21 @@ switch_plugin(struct scene *scene, const char *action)
 	json_decref(answer);
 }
 
-/* What the host knows of it; to be given to json_decref(). The same comes through the socket. */
-static json_t *
-plugin_look(struct scene *scene)
+/* How often its handler has run: what `weir plugin list` shows as ok. */
+static uint64_t
+plugin_count(struct scene *scene)
 {
 	static const char request[] = "{\"verb\":\"plugin.list\"}";
 	char *text = weir_host_control(scene->host, request, strlen(request));
-	json_t *answer = json_loads(text ? text : "", 0, NULL), *each, *plugin = NULL;
+	json_t *answer = json_loads(text ? text : "", 0, NULL), *plugin;
+	uint64_t count = 0;
 	size_t i;
 
-	json_array_foreach(json_object_get(answer, "plugins"), i, each)
-		if (strcmp(json_string_value(json_object_get(each, "name")), "counter") == 0)
-			plugin = json_incref(each);
+	json_array_foreach(json_object_get(answer, "plugins"), i, plugin)
+		if (strcmp(json_string_value(json_object_get(plugin, "name")), "counter") == 0)
+			count = (uint64_t)json_integer_value(json_object_get(plugin, "ok"));
 	json_decref(answer);
 	free(text);
-	return plugin;
-}
-
-/* How often its handler has run. */
-static uint64_t
-plugin_ran(struct scene *scene)
-{
-	json_t *plugin = plugin_look(scene);
-	json_int_t count = json_integer_value(json_object_get(plugin, "ok"));
-
-	json_decref(plugin);
-	return (uint64_t)count;
-}
-
-/* "1234 events", in its own words. */
-static uint64_t
-plugin_says(struct scene *scene)
-{
-	json_t *plugin = plugin_look(scene), *health = json_object_get(plugin, "health");
-	const char *text = json_string_value(json_object_get(health, "text"));
-	uint64_t count = text ? strtoull(text, NULL, 10) : 0;
-
-	json_decref(plugin);
 	return count;
 }
 
@@ -190,7 +168,7 @@ static void
 switch_off(struct scene *scene)
 {
 	switch_plugin(scene, "disable");
-	scene->counted_off = plugin_ran(scene);
+	scene->counted_off = plugin_count(scene);
 	scene->published_off = published(scene);
 }
 
@@ -198,7 +176,7 @@ switch_off(struct scene *scene)
 static void
 switch_on(struct scene *scene)
 {
-	scene->counted_on = plugin_ran(scene);
+	scene->counted_on = plugin_count(scene);
 	scene->published_on = published(scene);
 	switch_plugin(scene, "enable");
 }
@@ -323,7 +301,7 @@ look_at_plugin(struct scene *scene, struct verdict *verdict)
 		     "plugin, off: its count then = %s events later",
 		     verdict_number(missed, number));
 	verdict_some(verdict, "plugin-on", published(scene) - scene->published_on,
-		     plugin_says(scene) - scene->counted_on,
+		     plugin_count(scene) - scene->counted_on,
 		     "plugin, on again: events since = its count");
 }
 
