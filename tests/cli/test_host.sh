@@ -175,7 +175,7 @@ check "drain: exit status" exits 0
 check "drain: nothing is printed" no_output
 ask plugin list
 check "plugin list: exit status" exits 0
-check "plugin list: a plugin" shows "^  all +enabled +slow +9,882 +0  enabled$"
+check "plugin list: a plugin" shows "^  all +enabled +slow +9,882 +0  9882 events$"
 check "plugin list: no line ends with a blank" sh -c "! grep -q ' \$' '$dir/out'"
 ask plugin
 check "plugin: is plugin list" shows "^  all +enabled"
@@ -353,6 +353,6 @@ sed "s|^socket = .*|socket = $dir/example.sock|; s|^path = .*|path = $dir/plugin
 run --config "$dir/example.ini" "$original"
 check "the example: exit status" exits 0
 check "the example: nothing on standard error" silent
-check "the example: a plugin" shows "^  all +enabled +slow +3,29[0-9] +0  enabled$"
+check "the example: a plugin" shows "^  all +enabled +slow +3,29[0-9] +0  329[0-9] events$"
 
 echo "1..$count"
