@@ -39,6 +39,9 @@ struct scene {
 	struct requests requests;
 	/* What the counter plugin had counted, and the shop published, when it was ... */
 	uint64_t counted_off, counted_on, published_off, published_on;
+	/* When all was through all pools. */
+	uint64_t events;
+	int64_t lost;
 };
 
 void scene_open(struct scene *scene, const char *keep);
@@ -46,10 +49,20 @@ void scene_open(struct scene *scene, const char *keep);
 /* False: interrupted. `say` is called now and then, with what is going on. */
 bool scene_play(struct scene *scene, double seconds, void (*say)(double second, const char *what));
 
+/* From a signal handler: scene_play() is to end soon. */
+void scene_interrupt(void);
+
 /* Bring all to an end, and look whether everything is there. */
 void scene_close(struct scene *scene, struct verdict *verdict);
 
-/* Of a signal handler: scene_play() is to end soon. */
-void scene_interrupt(void);
+/* What it looks at, in look.c. */
+void scene_look_open(struct scene *scene, struct verdict *verdict);
+void scene_look_closed(struct scene *scene, const weir_close_report *report,
+                       struct verdict *verdict);
+
+/* Events of the shop so far. */
+uint64_t scene_published(const struct scene *scene);
+/* How often the plugin's handler has run: what `weir plugin list` shows as ok. */
+uint64_t scene_plugin_count(const struct scene *scene);
 
 #endif
