@@ -306,11 +306,11 @@ check "what is in the socket: lost" is lost 0
 
 # Who waits for room longer than a look at the clock goes on waiting.
 begin full --json --on 'in.>=sleep:70ms'
-head -n 20 "$sample" | "$unix_send" "$dir/full.in"
+head -n 40 "$sample" | "$unix_send" "$dir/full.in"
 kill "$pid"
 reap full
-check "a long wait for room: all was read" is read/events 20
-check "a long wait for room: and handled" is plugins/0/ok 20
+check "a long wait for room: all was read" is read/events 40
+check "a long wait for room: and handled" is plugins/0/ok 40
 
 # -- usage, bad files -------------------------------------------------------------------
 

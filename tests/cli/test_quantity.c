@@ -65,7 +65,14 @@ test_duration(void **state)
 	assert_int_equal(value, 2000000000);
 	assert_false(wi_quantity_duration("2s", 1999999999, &value));
 	assert_false(wi_quantity_duration("2 s", UINT64_MAX, &value));
-	assert_false(wi_quantity_duration("2h", UINT64_MAX, &value));
+	assert_true(wi_quantity_duration("2min", UINT64_MAX, &value));
+	assert_int_equal(value, 120000000000);
+	assert_true(wi_quantity_duration("2h", UINT64_MAX, &value));
+	assert_int_equal(value, 7200000000000);
+	assert_true(wi_quantity_duration("2d", UINT64_MAX, &value));
+	assert_int_equal(value, 172800000000000);
+	assert_false(wi_quantity_duration("300000d", UINT64_MAX, &value));
+	assert_false(wi_quantity_duration("2w", UINT64_MAX, &value));
 	assert_false(wi_quantity_duration("1.5s", UINT64_MAX, &value));
 }
 

@@ -707,7 +707,7 @@ test_example(void)
 	CHECK_OK(rig_enable(&rig, "counter"));
 	rig_publish(&rig, 1000);
 	rig_flush(&rig);
-	CHECK(strcmp(rig_info(&rig, "counter").health.text, "enabled") == 0, "health");
+	CHECK(strcmp(rig_info(&rig, "counter").health.text, "1000 events") == 0, "health");
 	CHECK_OK(rig_disable(&rig, "counter", 10 * SECOND));
 	CHECK(rig_logged("<6> WEIR-PLUGIN plugin counter: 1000 events"), "log");
 	rig_close(&rig);

@@ -5,6 +5,7 @@
  *     cc -shared -fPIC -o counter.so counter.c $(pkg-config --cflags weir)
  */
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <weir/plugin.h>
@@ -47,6 +48,14 @@ disable(void *context, const weir_plugin_host *host)
 }
 
 static void
+health(void *context, const weir_plugin_host *host, weir_plugin_health *ret_health)
+{
+	(void)host;
+	snprintf(ret_health->text, sizeof ret_health->text, "%llu events",
+	         atomic_load((atomic_ullong *)context));
+}
+
+static void
 unload(void *context, const weir_plugin_host *host)
 {
 	(void)host;
@@ -57,8 +66,9 @@ const weir_plugin *
 weir_plugin_get(void)
 {
 	static const weir_plugin plugin = {
-		sizeof plugin, WEIR_PLUGIN_ABI, "counter", "1.0", "MIT", "counts events",
-		.load = load, .enable = enable, .disable = disable, .unload = unload,
+		.size = sizeof plugin, .abi = WEIR_PLUGIN_ABI, .name = "counter", .version = "1.0",
+		.license = "MIT", .summary = "counts events", .load = load, .enable = enable,
+		.disable = disable, .health = health, .unload = unload,
 	};
 
 	return &plugin;

@@ -25,7 +25,7 @@ enum {
 struct wi_reader {
 	char path[WI_FILES_PATH_MAX];
 	struct wi_files files;
-	bool of_journal;                /* files is known: its path is one of a journal's */
+	uint64_t number;                /* of the file; 0: its path is none of a journal's, files is not known */
 	enum wi_database_use use;
 	sqlite3 *database;
 	sqlite3_stmt *forward, *backward;
@@ -96,6 +96,21 @@ open_database(struct wi_reader *reader, enum wi_database_use use, enum wi_databa
 	return code;
 }
 
+/* Only the last file of a journal is written. */
+static bool
+is_last(const struct wi_reader *reader)
+{
+	uint64_t *numbers;
+	size_t count;
+	bool last;
+
+	if (!wi_files_list(&reader->files, &numbers, &count))
+		return true;
+	last = !count || numbers[count - 1] <= reader->number;
+	free(numbers);
+	return last;
+}
+
 /* Somebody may write it, or has left rows in its log. */
 static bool
 is_live(const struct wi_reader *reader)
@@ -103,7 +118,7 @@ is_live(const struct wi_reader *reader)
 	char log[WI_FILES_PATH_MAX + 4];
 	struct stat status;
 
-	if (reader->of_journal && wi_files_locked(&reader->files))
+	if (reader->number && wi_files_locked(&reader->files) && is_last(reader))
 		return true;
 	snprintf(log, sizeof log, "%.*s-wal", WI_FILES_PATH_MAX - 1, reader->path);
 	return stat(log, &status) == 0 && status.st_size > 0;
@@ -127,7 +142,7 @@ find_path(struct wi_reader *reader, const char *path)
 	struct wi_files files;
 	const char *slash = strrchr(path, '/');
 
-	reader->of_journal = wi_files_locate_by_file(&reader->files, path) != 0;
+	reader->number = wi_files_locate_by_file(&reader->files, path);
 	if (!wi_files_locate(&files, path))
 		return false;
 	snprintf(reader->path, sizeof reader->path, "%.*s/%.255s", WI_FILES_PATH_MAX - 257,

@@ -716,7 +716,8 @@ end_file(struct wi_store *store)
 	/*
 	 * This writes the first page under a rollback journal, where NORMAL is not enough: if power is
 	 * lost, SQLite may restore that page from a journal of which only a part came to the disk. If
-	 * somebody reads the file stays as it is, which harms nobody.
+	 * somebody reads, or it fails, the file stays as it is: everything is in it, and readers take
+	 * a file that is not the last one as it stands.
 	 */
 	if (store->options.durability != WI_DURABILITY_NONE)
 		sqlite3_exec(store->database, "PRAGMA synchronous=FULL", NULL, NULL, NULL);
