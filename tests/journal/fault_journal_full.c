@@ -42,7 +42,7 @@ handle_behind(const weir_event *event, const weir_delivery *delivery, void *cont
 	weir_journal_counts counts = WEIR_JOURNAL_COUNTS_INIT;
 
 	(void)event, (void)delivery, (void)context;
-	handled++;
+	set(&handled, handled + 1);
 	if (handled % 16 == 0 || holds) {
 		CHECK_OK(weir_journal_get_counts(journal, &counts));
 		if (handled > counts.events)
@@ -193,7 +193,7 @@ fail_syncs(void)
 	struct chance chance = chance_begin(4);
 	uint64_t times = 0;
 
-	shim->kinds = SHIM_SYNC;
+	set(&shim->kinds, SHIM_SYNC);
 	while (get(&published) < PRODUCERS * EVENTS) {
 		uint64_t failed = get(&shim->failed), next = get(&shim->calls) + 2;
 
@@ -288,7 +288,7 @@ run_closed(void)
 	while (!counts_of_journal().holding_since)
 		sleep_ns(MILLISECOND);
 	counts = counts_of_journal();
-	CHECK(handled == 1 && counts.events == 1, "handled %llu", (ull)handled);
+	CHECK(get(&handled) == 1 && counts.events == 1, "handled %llu", (ull)get(&handled));
 	start = now_ns();
 	CHECK_STATUS(WEIR_EIO, weir_journal_close(journal, 100 * MILLISECOND));
 	CHECK(now_ns() - start < 5 * SECOND, "closing took %llu ms", (ull)(now_ns() - start) / 1000000);

@@ -21,23 +21,27 @@ struct file {
 	sqlite3_file *inner;
 };
 
-/* Whether this call is to fail. */
+#define get(p) __atomic_load_n(p, __ATOMIC_RELAXED)
+#define set(p, v) __atomic_store_n(p, v, __ATOMIC_RELAXED)
+
+/* Whether this call is to fail. Tests set the words while a journal's thread is in here. */
 static bool
 count(uint32_t kind)
 {
-	uint64_t number;
+	uint64_t number, fail_at;
 
-	if (!(shim->kinds & kind))
+	if (!(get(&shim->kinds) & kind))
 		return false;
 	number = __atomic_add_fetch(&shim->calls, 1, __ATOMIC_RELAXED);
 	if (number == shim->kill_at) {
-		if (shim->power)
+		if (get(&shim->power))
 			power_cut();
 		kill(getpid(), SIGKILL);
 	}
-	if (!shim->fail_at || number < shim->fail_at || number > shim->fail_until)
+	fail_at = get(&shim->fail_at);
+	if (!fail_at || number < fail_at || number > get(&shim->fail_until))
 		return false;
-	shim->failed++;
+	__atomic_add_fetch(&shim->failed, 1, __ATOMIC_RELAXED);
 	return true;
 }
 
@@ -70,10 +74,10 @@ shim_write(sqlite3_file *file, const void *bytes, int size, sqlite3_int64 at)
 
 	if (count(SHIM_WRITE))
 		return SQLITE_IOERR_WRITE;
-	if (__atomic_load_n(&shim->full, __ATOMIC_RELAXED))
+	if (get(&shim->full))
 		return SQLITE_FULL;
 	code = inner(file)->pMethods->xWrite(inner(file), bytes, size, at);
-	if (shim->power && code == SQLITE_OK)
+	if (get(&shim->power) && code == SQLITE_OK)
 		power_wrote(((struct file *)file)->power, bytes, size, at);
 	return code;
 }
@@ -86,7 +90,7 @@ shim_truncate(sqlite3_file *file, sqlite3_int64 size)
 	if (count(SHIM_TRUNCATE))
 		return SQLITE_IOERR_TRUNCATE;
 	code = inner(file)->pMethods->xTruncate(inner(file), size);
-	if (shim->power && code == SQLITE_OK)
+	if (get(&shim->power) && code == SQLITE_OK)
 		power_truncated(((struct file *)file)->power, size);
 	return code;
 }
@@ -99,7 +103,7 @@ shim_sync(sqlite3_file *file, int flags)
 	if (count(SHIM_SYNC))
 		return SQLITE_IOERR_FSYNC;
 	code = inner(file)->pMethods->xSync(inner(file), flags);
-	if (shim->power && code == SQLITE_OK)
+	if (get(&shim->power) && code == SQLITE_OK)
 		power_synced(((struct file *)file)->power);
 	return code;
 }
@@ -200,7 +204,7 @@ shim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int
 	code = real->xOpen(real, name, own->inner, flags, ret_flags);
 	if (code != SQLITE_OK)
 		return code;
-	own->power = shim->power && name ? power_find(name) : NULL;
+	own->power = get(&shim->power) && name ? power_find(name) : NULL;
 	own->base.pMethods = &methods;
 	return SQLITE_OK;
 }
@@ -211,7 +215,7 @@ shim_delete(sqlite3_vfs *vfs, const char *name, int sync)
 	(void)vfs;
 	if (count(SHIM_DELETE))
 		return SQLITE_IOERR_DELETE;
-	if (shim->power)
+	if (get(&shim->power))
 		power_deleted(name);
 	return real->xDelete(real, name, sync);
 }
@@ -235,6 +239,12 @@ shim_begin(void)
 void
 shim_reset(uint32_t kinds)
 {
-	memset(shim, 0, sizeof *shim);
-	shim->kinds = kinds;
+	set(&shim->fail_at, 0);
+	set(&shim->fail_until, 0);
+	set(&shim->kill_at, 0);
+	set(&shim->calls, 0);
+	set(&shim->failed, 0);
+	set(&shim->full, 0);
+	set(&shim->power, 0);
+	set(&shim->kinds, kinds);
 }
