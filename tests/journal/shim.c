@@ -33,7 +33,7 @@ count(uint32_t kind)
 	if (!(get(&shim->kinds) & kind))
 		return false;
 	number = __atomic_add_fetch(&shim->calls, 1, __ATOMIC_RELAXED);
-	if (number == shim->kill_at) {
+	if (number == get(&shim->kill_at)) {
 		if (get(&shim->power))
 			power_cut();
 		kill(getpid(), SIGKILL);
