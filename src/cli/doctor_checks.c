@@ -237,7 +237,7 @@ check_syscall(struct wi_doctor *doctor)
 				"line, only where all programs of the machine are trusted."
 			      : "A sandbox or a tracer looks at each: run outside of it where "
 				"latency matters.",
-		      "%.0f ns%s", ns,
+		      "%s%s", wi_figures_nanoseconds(ns).text,
 		      doctor->facts.isolates_tables ? ", with page table isolation" : "");
 }
 

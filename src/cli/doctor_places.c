@@ -73,7 +73,7 @@ report(struct wi_doctor *doctor, const struct place *place, const struct place *
 			 "name a directory of this user, as /run/user/UID.");
 	else if (refused != NULL)
 		snprintf(advice, sizeof(advice),
-			 "%.300s would come first, but %.60s: remove it, or let XDG_RUNTIME_DIR name "
+			 "%.200s would come first, but %.60s: remove it, or let XDG_RUNTIME_DIR name "
 			 "another directory.",
 			 refused->path, refused->words);
 	wi_doctor_add(doctor, "directory",

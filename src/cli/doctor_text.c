@@ -103,7 +103,7 @@ static void
 write_indented(void (*write)(const struct wi_doctor_pool *pool, FILE *stream),
 	       const struct wi_doctor_pool *pool, FILE *stream)
 {
-	char *text = NULL, *line, *rest = NULL;
+	char *text = NULL, *rest, *line;
 	size_t size;
 	FILE *memory = open_memstream(&text, &size);
 
@@ -111,8 +111,8 @@ write_indented(void (*write)(const struct wi_doctor_pool *pool, FILE *stream),
 		return;
 	write(pool, memory);
 	fclose(memory);
-	for (line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest))
-		fprintf(stream, "    %s\n", line);
+	for (rest = text; (line = strsep(&rest, "\n")) != NULL && rest != NULL;)
+		fprintf(stream, line[0] != '\0' ? "    %s\n" : "%s\n", line);
 	free(text);
 }
 

@@ -11,7 +11,7 @@
 /* A membarrier while another thread runs on `other`: median in ns; below 0: it is refused. */
 double probe_fence_ns(int own, int other);
 
-/* The least of system calls, mean in ns. */
+/* A system call that does nothing, median of batches in ns. */
 double probe_syscall_ns(void);
 
 struct probe_wake {
