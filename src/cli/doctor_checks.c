@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* From here on it is worth a word, or wrong. */
-#define FENCE_SLOW_NS 50e3
+#define FENCE_SLOW_NS 100e3
 #define CLOCK_SLOW_NS 150.
 #define SYSCALL_SLOW_NS 500.
 #define WAKE_SLOW_NS 100e3

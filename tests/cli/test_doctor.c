@@ -319,7 +319,7 @@ test_wrong(void **state)
 	expect("clock", WI_DOCTOR_WARNING, "echo tsc >");
 	doctor.facts.has_membarrier = false;
 	expect("membarrier", WI_DOCTOR_WARNING, "seccomp");
-	doctor.measured.fence_ns = 80e3;
+	doctor.measured.fence_ns = 180e3;
 	expect("membarrier", WI_DOCTOR_NOTE, "publisher");
 	doctor.measured.wake = (struct probe_wake){9e3, 200e3, 900e3};
 	expect("futex wake", WI_DOCTOR_NOTE, "spin");
@@ -434,9 +434,9 @@ test_recommend(void **state)
 	wi_doctor_recommend(&doctor);
 	assert_int_equal(doctor.pool.ring_size, 8 << 20);
 
-	doctor.facts.quota = 1.5;
+	doctor.facts.quota = 8.5;
 	wi_doctor_recommend(&doctor);
-	assert_int_equal(doctor.pool.dispatcher_count, 1);
+	assert_int_equal(doctor.pool.dispatcher_count, 2);
 	assert_int_equal(doctor.pool.wait, WEIR_WAIT_PARK);
 	make_good();
 	doctor.facts.topology.cores = doctor.facts.allowed = 1;
