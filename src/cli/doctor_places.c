@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* doctor_places.c - what weir needs beside the processor: a directory, and SQLite for the journal. */
+/* doctor_places.c - what weir needs beside processors: a directory, and SQLite for the journal. */
 #include "doctor.h"
 
 #include <errno.h>

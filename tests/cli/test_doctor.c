@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_doctor.c - facts from made-up file trees, and what is thought of machines that are not here. */
+/* test_doctor.c - facts from made-up file trees, and what is thought of made-up machines. */
 #include "doctor.h"
 
 #include <errno.h>
@@ -179,7 +179,8 @@ test_facts(void **state)
 	put("/proc/self/cgroup", "0::/a/b\n");
 	put("/sys/fs/cgroup/a/cpu.max", "150000 100000\n");
 	put("/sys/fs/cgroup/a/b/cpu.max", "max 100000\n");
-	put("/proc/cpuinfo", "processor\t: 0\nmodel name\t: A\033Processor\nflags\t\t: fpu hypervisor\n\n");
+	put("/proc/cpuinfo",
+	    "processor\t: 0\nmodel name\t: A\033Processor\nflags\t\t: fpu hypervisor\n\n");
 	put("/sys/kernel/mm/transparent_hugepage/enabled", "[always] madvise never\n");
 	put("/proc/meminfo", "MemTotal:  2048 kB\nSwapTotal:  1000 kB\nSwapFree:  600 kB\n");
 	put("/proc/stat", "cpu  10 0 10 70 0 0 0 10 0 0\ncpu0 1 2 3\n");
