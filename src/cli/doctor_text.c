@@ -71,7 +71,7 @@ write_lines(const struct wi_doctor *doctor, FILE *stream)
 	for (int i = 0; i < measured->cpu_count; i++)
 		fprintf(stream, "%*d", i == 0 ? 5 : 6, measured->cpus[i]);
 	for (int i = 0; i < measured->cpu_count; i++) {
-		fprintf(stream, "\n  %6d  ", measured->cpus[i]);
+		fprintf(stream, "\n  %4d  ", measured->cpus[i]);
 		for (int j = 0; j < measured->cpu_count; j++)
 			write_cell(measured->line[i][j], stream);
 	}
