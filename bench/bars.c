@@ -22,6 +22,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <weir/weir.h>
+
+#include "facts.h"
 #include "machine.h"
 #include "rounds.h"
 #include "stats.h"
@@ -238,6 +241,9 @@ measure(const struct bar *bar, struct result *result)
 static void
 print_head(void)
 {
+	struct facts facts = facts_read("");
+
+	facts_write(&facts, weir_version(), "", stdout);
 	printf("%-15s %-48s %9s %9s %19s %6s %7s %9s  %s\n", "row", "what", "bar", "median",
 	       "quartiles", "rounds", "dropped", "line ns", "verdict");
 }

@@ -153,7 +153,7 @@ write_script(FILE *out, const struct outcome *outcome)
 	             "said; %.10s, %s\" at screen 0.5,%g center font \",15\"\n"
 	             "set label 2 \"right of 1, weir is better; medians with quartiles\" at screen "
 	             "0.5,%g center\n",
-	        outcome->machine.date, outcome->machine.processor, 1 - 18.0 / figure_height,
+	        outcome->machine.date, outcome->machine.facts.processor, 1 - 18.0 / figure_height,
 	        1 - 38.0 / figure_height);
 	fprintf(out, "set logscale x 10\nunset key\nset border 1\nset tics nomirror\n"
 	             "set ytics scale 0\nset xlabel offset 0,0.5\nset title offset 0,-0.4\n"

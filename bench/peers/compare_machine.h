@@ -3,11 +3,10 @@
 #ifndef BENCH_COMPARE_MACHINE_H
 #define BENCH_COMPARE_MACHINE_H
 
+#include "facts.h"
+
 struct machine_facts {
-	char processor[128];            /* the model's name, or "unknown" */
-	int processors;                 /* that this process may use */
-	int is_virtual;                 /* a hypervisor says that it is there */
-	char kernel[128];
+	struct facts facts;             /* its processor "unknown" where the system does not tell */
 	char date[32];                  /* UTC, "2026-11-25 21:40" */
 };
 

@@ -21,8 +21,8 @@ write_head(FILE *out, const struct outcome *outcome)
 	fprintf(out,
 	        "%.10s, %s, %d processors%s, %s; line time %s ns during the run; medians [quartiles] "
 	        "of at most %zu good rounds.",
-	        machine->date, machine->processor, machine->processors,
-	        machine->is_virtual ? " of a virtual machine" : "", machine->kernel,
+	        machine->date, machine->facts.processor, machine->facts.allowed,
+	        machine->facts.is_virtual ? " of a virtual machine" : "", machine->facts.kernel,
 	        figure_range(comparison->line_low, comparison->line_high), comparison->rounds);
 	for (int p = 0; p < PEERS; p++)
 		if (peers[p].state != PEER_THERE)

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <weir/weir.h>
+
 #include "compare_figure.h"
 #include "compare_print.h"
 #include "rounds.h"
@@ -25,8 +27,8 @@ print_head(const struct outcome *outcome)
 
 	printf("weir beside its peers, %s UTC%s\n\n", machine->date,
 	       comparison->quick ? ", --quick: few rounds and not all cells, for a look" : "");
-	printf("  machine     %s, %d processors%s, %s\n", machine->processor, machine->processors,
-	       machine->is_virtual ? " of a virtual machine" : "", machine->kernel);
+	printf("  machine     ");
+	facts_write(&machine->facts, weir_version(), "              ", stdout);
 	printf("  line time   %s ns during the run\n",
 	       figure_range(comparison->line_low, comparison->line_high));
 	printf("  runs        %g s each, wanted %zu good rounds, begun %zu, in %.0f s\n",

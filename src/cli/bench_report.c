@@ -57,7 +57,7 @@ wi_bench_report_init(struct wi_bench_report *report, const struct wi_bench_optio
 		}
 		histogram_write_hlog_head(report->start_time, report->hlog);
 	}
-	report->facts = facts_read();
+	report->facts = facts_read("");
 	report->runs = calloc(options->repeat, sizeof(*report->runs));
 	report->quantiles = calloc(options->repeat * options->on_count, sizeof(*report->quantiles));
 	if (options->rate > 0)

@@ -127,26 +127,6 @@ write_on(const struct wi_bench_on *on, const char *label, FILE *stream)
 	fputc('\n', stream);
 }
 
-static void
-write_machine(const struct facts *facts, FILE *stream)
-{
-	write_label("machine", stream);
-	fprintf(stream, "%s; %d of %d processors",
-		facts->processor[0] ? facts->processor : "unknown processor", facts->allowed,
-		facts->online);
-	if (facts->quota > 0)
-		fprintf(stream, ", quota %.2f", facts->quota);
-	if (facts->is_virtual)
-		fprintf(stream, "; virtual%s%s", facts->hypervisor[0] ? ", " : "",
-			facts->hypervisor);
-	if (facts->governor[0])
-		fprintf(stream, "; governor %s", facts->governor);
-	fprintf(stream, "\n              %s; clock %s, %.1f ns a reading\n", facts->kernel,
-		facts->clock_source[0] ? facts->clock_source : "unknown", facts->clock_ns);
-	fprintf(stream, "              weir %s, %s%s%s\n", weir_version(), facts->compiler,
-		facts->libc[0] ? ", " : "", facts->libc);
-}
-
 void
 wi_bench_report_write_head(const struct wi_bench_report *report, FILE *stream)
 {
@@ -179,7 +159,8 @@ wi_bench_report_write_head(const struct wi_bench_report *report, FILE *stream)
 		wi_figures_time(options->warmup_ns).text);
 	write_binary(options->ring_size, stream);
 	fputc('\n', stream);
-	write_machine(&report->facts, stream);
+	write_label("machine", stream);
+	facts_write(&report->facts, weir_version(), "              ", stream);
 	if (report->facts.allowed < 2)
 		fputs("              no line time and no yardstick: they need two processors\n",
 		      stream);

@@ -35,7 +35,7 @@ put_flag(json_t *object, const char *name, bool value)
 	json_object_set_new(object, name, json_boolean(value));
 }
 
-/* -- parameters and machine ------------------------------------------------- */
+/* -- parameters ------------------------------------------------------------- */
 
 static json_t *
 make_sizes(const struct wi_bench_sizes *sizes)
@@ -108,27 +108,6 @@ make_parameters(const struct wi_bench_report *report)
 		json_array_append_new(ons, make_on(&options->ons[i]));
 	json_object_set_new(object, "pools", pools);
 	json_object_set_new(object, "on", ons);
-	return object;
-}
-
-static json_t *
-make_machine(const struct facts *facts)
-{
-	json_t *object = json_object();
-
-	put_text(object, "processor", facts->processor);
-	put_count(object, "processors", (uint64_t)facts->online);
-	put_count(object, "processors_allowed", (uint64_t)facts->allowed);
-	put_real(object, "quota", facts->quota > 0 ? facts->quota : -1);
-	put_flag(object, "virtual", facts->is_virtual);
-	put_text(object, "hypervisor", facts->hypervisor[0] ? facts->hypervisor : NULL);
-	put_text(object, "governor", facts->governor[0] ? facts->governor : NULL);
-	put_text(object, "kernel", facts->kernel);
-	put_text(object, "clock_source", facts->clock_source);
-	put_real(object, "clock_reading_ns", facts->clock_ns);
-	put_text(object, "libc", facts->libc);
-	put_text(object, "compiler", facts->compiler);
-	put_text(object, "weir", weir_version());
 	return object;
 }
 
@@ -323,7 +302,7 @@ wi_bench_report_write_json(const struct wi_bench_report *report, FILE *stream)
 	bool written;
 
 	json_object_set_new(root, "parameters", make_parameters(report));
-	json_object_set_new(root, "machine", make_machine(&report->facts));
+	json_object_set_new(root, "machine", facts_json(&report->facts, weir_version()));
 	for (size_t i = 0; i < report->run_count; i++)
 		json_array_append_new(runs, make_run(report, i));
 	json_object_set_new(root, "runs", runs);

@@ -3,9 +3,10 @@
 #include "facts.h"
 
 #include <limits.h>
-#include <sched.h>
-#include <stdio.h>
+#include <linux/membarrier.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 #if defined(__x86_64__) || defined(__i386__)
@@ -16,34 +17,23 @@
 #endif
 
 #include "base/cpus.h"
+#include "cpu_list.h"
 #include "machine.h"
 #include "stats.h"
-
-static void
-read_line(const char *path, char *line, int size)
-{
-	FILE *file = fopen(path, "re");
-
-	line[0] = '\0';
-	if (!file)
-		return;
-	if (fgets(line, size, file))
-		line[strcspn(line, "\n")] = '\0';
-	fclose(file);
-}
+#include "text_file.h"
 
 /* The first processor's; Arm has no names there. */
 static void
-read_processor(struct facts *facts)
+read_processor(struct facts *facts, const char *root)
 {
-	FILE *file = fopen("/proc/cpuinfo", "re");
-	char line[512];
+	FILE *file = text_file_open(root, "/proc/cpuinfo");
+	char line[4096];
 
 	while (file && fgets(line, sizeof line, file)) {
 		if (!strncmp(line, "flags", 5) && strstr(line, " hypervisor"))
 			facts->is_virtual = true;
 		if (!facts->processor[0])
-			sscanf(line, "model name : %127[^\n]", facts->processor);
+			sscanf(line, "model name : %127[ -~]", facts->processor);
 		if (line[0] == '\n')
 			break;
 	}
@@ -106,24 +96,95 @@ read_clock(void)
 	return stats_quantile(each, BATCHES, 0.5);
 }
 
+#define SYS_CPU "/sys/devices/system/cpu"
+#define SYS_CLOCK "/sys/devices/system/clocksource/clocksource0"
+
+static void
+read_frequency(struct facts *facts, const char *root, int cpu)
+{
+	text_file_line(facts->governor, sizeof facts->governor, root,
+	               SYS_CPU "/cpu%d/cpufreq/scaling_governor", cpu);
+	text_file_line(facts->driver, sizeof facts->driver, root,
+	               SYS_CPU "/cpu%d/cpufreq/scaling_driver", cpu);
+}
+
+/* "always [madvise] never": the one in brackets. */
+static void
+read_memory(struct facts *facts, const char *root)
+{
+	char line[128];
+	uint64_t unused;
+	struct rlimit limit;
+	const char *bracket;
+
+	text_file_line(line, sizeof line, root, "/sys/kernel/mm/transparent_hugepage/enabled");
+	bracket = strchr(line, '[');
+	if (bracket)
+		sscanf(bracket, "[%15[a-z]]", facts->huge_pages);
+	text_file_bytes(root, "/proc/meminfo", "MemTotal", &facts->memory);
+	text_file_bytes(root, "/proc/meminfo", "SwapTotal", &facts->swap);
+	if (text_file_bytes(root, "/proc/meminfo", "SwapFree", &unused) && unused <= facts->swap)
+		facts->swap_used = facts->swap - unused;
+	facts->lockable = UINT64_MAX;
+	if (!getrlimit(RLIMIT_MEMLOCK, &limit) && limit.rlim_cur != RLIM_INFINITY)
+		facts->lockable = limit.rlim_cur;
+}
+
+/* user nice system idle iowait irq softirq steal; guests are part of user. */
+static void
+read_times(struct facts *facts, const char *root)
+{
+	unsigned long long t[8], all = 0;
+	char line[256];
+
+	facts->stolen = facts->load = -1;
+	text_file_line(line, sizeof line, root, "/proc/loadavg");
+	if (sscanf(line, "%lf", &facts->load) != 1 || !(facts->load >= 0 && facts->load < 1e9))
+		facts->load = -1;
+	text_file_line(line, sizeof line, root, "/proc/stat");
+	if (sscanf(line, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &t[0], &t[1], &t[2], &t[3],
+	           &t[4], &t[5], &t[6], &t[7]) != 8)
+		return;
+	for (int i = 0; i < 8; i++)
+		all += t[i];
+	if (all >= t[7] && all > 0)
+		facts->stolen = (double)t[7] / (double)all;
+}
+
+static bool
+read_membarrier(void)
+{
+	long commands = syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
+
+	return commands > 0 && (commands & MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+}
+
 struct facts
-facts_read(void)
+facts_read(const char *root)
 {
 	struct facts facts = { .online = (int)sysconf(_SC_NPROCESSORS_ONLN) };
-	unsigned quota = wi_cpus_quota("");
-	cpu_set_t allowed;
+	unsigned quota = wi_cpus_quota(root);
+	char line[128];
 
-	if (!sched_getaffinity(0, sizeof allowed, &allowed))
-		facts.allowed = CPU_COUNT(&allowed);
+	if (!sched_getaffinity(0, sizeof facts.allowed_cpus, &facts.allowed_cpus))
+		facts.allowed = CPU_COUNT(&facts.allowed_cpus);
 	if (quota != UINT_MAX)
 		facts.quota = quota / 100.0;
-	read_processor(&facts);
+	facts.topology = topology_read(root, &facts.allowed_cpus);
+	read_processor(&facts, root);
 	read_hypervisor(&facts);
 	read_software(&facts);
-	read_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", facts.governor,
-	          sizeof facts.governor);
-	read_line("/sys/devices/system/clocksource/clocksource0/current_clocksource",
-	          facts.clock_source, sizeof facts.clock_source);
+	read_frequency(&facts, root, cpu_list_get(&facts.allowed_cpus, 0));
+	text_file_line(facts.clock_source, sizeof facts.clock_source, root,
+	               SYS_CLOCK "/current_clocksource");
+	text_file_line(facts.clock_sources, sizeof facts.clock_sources, root,
+	               SYS_CLOCK "/available_clocksource");
+	facts.isolates_tables =
+	        text_file_line(line, sizeof line, root, SYS_CPU "/vulnerabilities/meltdown") &&
+	        strstr(line, "PTI");
+	read_memory(&facts, root);
+	read_times(&facts, root);
+	facts.has_membarrier = read_membarrier();
 	facts.clock_ns = read_clock();
 	return facts;
 }

@@ -4,11 +4,11 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "line.h"
 #include "machine.h"
 
 enum {
@@ -24,79 +24,10 @@ enum {
 #define load_acquire(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define store_release(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
 
-/* A thread on the dispatchers' processor, the caller on the producers'. False: errno. */
-static bool
-start(pthread_t *ret_thread, void *(*body)(void *), void *argument)
-{
-	pthread_attr_t attributes;
-	cpu_set_t set;
-	int error;
-
-	if (!machine_pin(machine_producer_cpu()))
-		return false;
-	CPU_ZERO(&set);
-	CPU_SET(machine_dispatcher_cpu(), &set);
-	pthread_attr_init(&attributes);
-	error = pthread_attr_setaffinity_np(&attributes, sizeof set, &set);
-	if (!error)
-		error = pthread_create(ret_thread, &attributes, body, argument);
-	pthread_attr_destroy(&attributes);
-	errno = error;
-	return !error;
-}
-
-/* -- one line there and back ------------------------------------------------ */
-
-/*
- * A line's time depends on where it lies, by a tenth and more: its home in the last level cache is nearer to
- * one processor than another's. What is compared with it lies anywhere, so many pairs of lines in
- * many pages take turns.
- */
-enum { PAIRS = 50, PAIR_TRIPS = TRIPS / PAIRS, PAIR_PAGES = 2 };
-
-struct pair {
-	LINE_ALIGNED uint64_t ping;
-	LINE_ALIGNED uint64_t pong;
-	uint8_t apart[PAIR_PAGES * 4096 - 2 * MACHINE_LINE];
-};
-
-static struct pair pairs[PAIRS];
-
-static void *
-answer(void *unused)
-{
-	(void)unused;
-	for (uint64_t i = 0; i <= TRIPS; i++) {
-		struct pair *pair = &pairs[i / PAIR_TRIPS % PAIRS];
-
-		while (load_acquire(&pair->ping) != i + 1)
-			;
-		store_release(&pair->pong, i + 1);
-	}
-	return NULL;
-}
-
 double
 yardstick_line_ns(void)
 {
-	uint64_t begin = 0;
-	pthread_t thread;
-
-	memset(pairs, 0, sizeof pairs);
-	if (!start(&thread, answer, NULL))
-		return -1;
-	for (uint64_t i = 0; i <= TRIPS; i++) {
-		struct pair *pair = &pairs[i / PAIR_TRIPS % PAIRS];
-
-		store_release(&pair->ping, i + 1);
-		while (load_acquire(&pair->pong) != i + 1)
-			;
-		if (!i)         /* the thread runs: this trip is not counted */
-			begin = machine_ns();
-	}
-	begin = machine_ns() - begin;
-	pthread_join(thread, NULL);
-	return (double)begin / TRIPS / 2;
+	return line_ns(machine_producer_cpu(), machine_dispatcher_cpu(), TRIPS, 0);
 }
 
 /* -- the bare ring ---------------------------------------------------------- */
@@ -265,7 +196,7 @@ run(struct ring *ring, const struct load *load)
 	uint64_t begin, tail;
 	pthread_t thread;
 
-	if (!start(&thread, consume, ring))
+	if (!line_start(machine_producer_cpu(), machine_dispatcher_cpu(), &thread, consume, ring))
 		return -1;
 	while (!load_acquire(&ring->running))
 		machine_pause(8);

@@ -286,7 +286,7 @@ check "text: nothing on standard error" silent
 first_line() { [ "$(grep -nE "$1" "$dir/out" | head -n 1 | cut -d : -f 1)" -lt "$(grep -nE "$2" "$dir/out" | head -n 1 | cut -d : -f 1)" ]; }
 check "text: parameters come first" first_line '^  producers ' '^  machine '
 check "text: then the runs" first_line '^  machine ' '^  run '
-check "text: three of them" [ "$(grep -cE '^ +[123] ' "$dir/out")" -eq 3 ]
+check "text: three of them" [ "$(grep -cE '^ {2,8}[123] ' "$dir/out")" -eq 3 ]
 check "text: it ends with the books" [ "$(tail -n 1 "$dir/out")" = '  lost 0' ]
 check "text: at most 80 columns" [ "$(awk '{ if (length > m) m = length } END { print m }' "$dir/out")" -le 80 ]
 check "text: a closed loop has no latency" shows 'no latency: in a closed loop'
