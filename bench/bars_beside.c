@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bars_beside.c - rows about what a journal and plugins, in a pool of their own, cost the first pool.
+ * bars_beside.c - rows about what a journal and plugins, in a pool of their own, cost the first.
  *
- * Each round is without, with, without, each time on a bus of its own. One topic is recorded, or goes to
- * the plugins: 20,000 events a second of it, which the first pool handles like all others.
+ * Each round is without, with, without, each time on a bus of its own. One topic is recorded, or
+ * goes to the plugins: 20,000 events a second of it, which the first pool handles like all others.
+ * There is no third processor: what is beside runs wherever the kernel puts it, and takes its time
+ * from the producer or from the first pool's dispatcher, which both spin.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +40,7 @@ typedef bool (*measure_fn)(const struct scene *scene, bool quick, struct seen *r
 
 enum { GAP_NS = 10000, PACED_COUNT = 50000, ROW_EVERY = 5 };
 
-/* While the journal holds, its producer goes on until the ring is full, and the first pool with it. */
+/* While the journal holds, the producer and the first pool go on until the ring is full. */
 static bool
 fill_ring(struct rig *rig, struct paced *paced, uint64_t *sent)
 {
@@ -48,9 +50,11 @@ fill_ring(struct rig *rig, struct paced *paced, uint64_t *sent)
 	while (!(status = weir_publish(rig->producer, rig->topics[1], words, sizeof words)))
 		++*sent;
 	if (status != WEIR_EFULL ||
-	    rig_failed(weir_pool_flush(weir_bus_default_pool(rig->bus), PATIENCE_S * SECOND), "flush"))
+	    rig_failed(weir_pool_flush(weir_bus_default_pool(rig->bus), PATIENCE_S * SECOND),
+	               "weir_pool_flush"))
 		return false;
-	return *sent * (sizeof(weir_event) + sizeof words) > RING - RING / 8 && paced->handled == *sent;
+	return *sent * (sizeof(weir_event) + sizeof words) > RING - RING / 8 &&
+	       paced->handled == *sent;
 }
 
 static bool
@@ -77,7 +81,8 @@ static bool
 latency(const struct scene *scene, bool quick, struct seen *ret_seen)
 {
 	struct paced paced = { .count = (quick ? PACED_COUNT / 5 : PACED_COUNT) / 64 * 64 };
-	struct rig_options options = { .handler = paced_handle, .context = &paced, .ring_size = RING };
+	struct rig_options options = { .handler = paced_handle, .context = &paced,
+		                       .ring_size = RING };
 	struct rig *rig;
 	bool ok;
 
@@ -87,8 +92,10 @@ latency(const struct scene *scene, bool quick, struct seen *ret_seen)
 	ok = rig && rig_close(rig) && ok;
 	if (ok) {
 		stats_sort(paced.late, paced.count);
-		ret_seen->value = stats_quantile(paced.late, paced.count, 0.5) * machine_ns_per_tick();
-		ret_seen->more = stats_quantile(paced.late, paced.count, 0.99) * machine_ns_per_tick();
+		ret_seen->value = stats_quantile(paced.late, paced.count, 0.5);
+		ret_seen->value *= machine_ns_per_tick();
+		ret_seen->more = stats_quantile(paced.late, paced.count, 0.99);
+		ret_seen->more *= machine_ns_per_tick();
 	}
 	free(paced.late);
 	return ok;
@@ -98,7 +105,7 @@ latency(const struct scene *scene, bool quick, struct seen *ret_seen)
 
 enum { ROW_GAP_NS = 50000, CHUNK = 1000, WORK_NS = 500, WORK_RING = 16 << 20 };
 
-/* A call that does something: at the engine's own speed a second reader of the ring is what counts. */
+/* A call that does something: else the cost is that of a second reader of the ring. */
 static int
 work(const weir_event *event, const weir_delivery *delivery, void *context)
 {
@@ -112,7 +119,7 @@ work(const weir_event *event, const weir_delivery *delivery, void *context)
 	return rig_sum(event, delivery, context);
 }
 
-/* How many, in all, until `end`; *rows of them on the topic that goes to what is beside. */
+/* For ns; adds to *events, and to *rows those of them that go to what is beside. */
 static bool
 load_until(struct rig *rig, weir_topic topic, uint64_t ns, uint64_t *events, uint64_t *rows)
 {
@@ -176,7 +183,8 @@ rate(const struct scene *scene, bool quick, struct seen *ret_seen)
 	if (!rig)
 		return false;
 	rig->sums = true;
-	ok = !rig_failed(weir_subscribe(rig->bus, "bench.*.update", work, &rig->sum, NULL, &subscription),
+	ok = !rig_failed(weir_subscribe(rig->bus, "bench.*.update", work, &rig->sum, NULL,
+	                                &subscription),
 	                 "weir_subscribe") &&
 	     load_beside(rig, scene, quick ? SECOND / 10 : SECOND / 2, ret_seen);
 	return rig_close(rig) && ok;
@@ -252,7 +260,8 @@ enum { CALLS = 16 };
 static double
 calls_ns(bool by_plugin, uint64_t events)
 {
-	struct rig_options options = { .subscription_count = CALLS, .pattern = by_plugin ? "" : NULL };
+	struct rig_options options = { .subscription_count = CALLS,
+		                       .pattern = by_plugin ? "" : NULL };
 	struct rig *rig = rig_open(&options);
 	struct beside beside = { .rig = rig };
 	double seconds = -1;
@@ -298,12 +307,17 @@ const struct bar bars_beside[] = {
 #ifdef WEIR_JOURNAL
 	{ .name = "beside-journal", .what = "p50 at 100,000/s beside a journal of 20,000 rows/s",
 	  P50, .parameter = 0 },
-	{ .name = "beside-holding", .what = "the same while the journal's disk is full", P50, .parameter = 2 },
-	{ .name = "rate-journal", .what = "throughput beside a journal of 20,000 rows/s", RATE, .parameter = 0 },
-	{ .name = "rate-skipping", .what = "the same, its disk full, its pool may skip", RATE, .parameter = 3 },
+	{ .name = "beside-holding", .what = "the same while the journal's disk is full",
+	  P50, .parameter = 2 },
+	{ .name = "rate-journal", .what = "throughput beside a journal of 20,000 rows/s",
+	  RATE, .parameter = 0 },
+	{ .name = "rate-skipping", .what = "the same, its disk full, its pool may skip",
+	  RATE, .parameter = 3 },
 #endif
-	{ .name = "beside-plugins", .what = "p50 at 100,000/s beside 3 plugins, 20,000/s", P50, .parameter = 1 },
-	{ .name = "rate-plugins", .what = "throughput beside 3 plugins, 20,000/s", RATE, .parameter = 1 },
+	{ .name = "beside-plugins", .what = "p50 at 100,000/s beside 3 plugins, 20,000/s",
+	  P50, .parameter = 1 },
+	{ .name = "rate-plugins", .what = "throughput beside 3 plugins, 20,000/s",
+	  RATE, .parameter = 1 },
 	{ .name = "plugin-call", .what = "a plugin's handler, more than another's",
 	  .unit = "ns a call", .limit = 5, .run = plugin_call,
 	  .raw = { "16_calls_ns_before", "16_by_plugin_ns", "16_calls_ns_after", NULL } },

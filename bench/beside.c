@@ -24,15 +24,17 @@ open_plugins(struct beside *beside)
 }
 
 bool
-beside_plugin(struct beside *beside, const char *name, const char *pattern, int count, uint64_t *sum)
+beside_plugin(struct beside *beside, const char *name, const char *pattern, int count,
+              uint64_t *sum)
 {
 	char handler[32], context[32], many[16], problem[WI_PLUGIN_PROBLEM_SIZE] = "";
 	const struct wi_setting settings[] = {
-		{ "handler", handler }, { "context", context }, { "pattern", pattern }, { "count", many },
+		{ "handler", handler }, { "context", context }, { "pattern", pattern },
+		{ "count", many },
 	};
 	const struct wi_plugin_config config = {
-		.name = name, .file = WEIR_BESIDE_PLUGIN, .pool = beside->pool, .settings = settings,
-		.setting_count = sizeof settings / sizeof *settings,
+		.name = name, .file = WEIR_BESIDE_PLUGIN, .pool = beside->pool,
+		.settings = settings, .setting_count = sizeof settings / sizeof *settings,
 	};
 	bool ok;
 
@@ -96,7 +98,8 @@ recorded(const struct beside *beside, uint64_t rows)
 	if (rig_failed(weir_journal_get_counts(beside->journal, &counts), "the journal's counts") ||
 	    rig_failed(weir_pool_get_counts(beside->pool, &pool), "the pool's counts"))
 		return false;
-	if (!counts.dropped && (counts.events == rows || (pool.skipped_behind && counts.events < rows)))
+	if (!counts.dropped &&
+	    (counts.events == rows || (pool.skipped_behind && counts.events < rows)))
 		return true;
 	fprintf(stderr, "of %" PRIu64 " recorded %" PRIu64 ", dropped %" PRIu64 "\n", rows,
 	        counts.events, counts.dropped);
@@ -223,7 +226,8 @@ beside_close(struct beside *beside, uint64_t rows)
 
 	if (beside->journal && !close_journal(beside, rows))
 		ok = false;
-	if (beside->plugins && rig_failed(wi_plugins_close(beside->plugins, PATIENCE), "wi_plugins_close"))
+	if (beside->plugins &&
+	    rig_failed(wi_plugins_close(beside->plugins, PATIENCE), "wi_plugins_close"))
 		ok = false;
 	return ok;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* beside.h - what the bars put beside a rig's own pool: a journal, or plugins, in a pool of their own. */
+/* beside.h - what the bars put beside a rig's pool: a journal or plugins, in one of their own. */
 #ifndef BENCH_BESIDE_H
 #define BENCH_BESIDE_H
 
@@ -26,19 +26,23 @@ struct beside {
 };
 
 /*
- * The journal is `batched` and holds; a pool of plugins or of a journal parks. behind: of the pool.
+ * The journal is `batched` and holds on errors; the pool parks. behind: of the pool.
  * False after a message. What was opened is closed by beside_close() in any case.
  */
 bool beside_open(struct beside *beside, struct rig *rig, enum beside_what what, weir_behind behind);
 
-/* From now on no file can grow, until it is freed. The journal has failed on return, if it has rows. */
+/*
+ * No file of this process can grow from now on, until it is freed. Publishes a row (its first word
+ * 0), at which the journal holds on return.
+ */
 bool beside_fill_disk(struct beside *beside);
 bool beside_free_disk(struct beside *beside);
 
-/* Waits for all that was published; the journal has recorded `rows` (or skipped some, where it may). */
+/* Waits for all that was published: the journal has recorded `rows` (less if its pool skips). */
 bool beside_close(struct beside *beside, uint64_t rows);
 
 /* One plugin with so many subscriptions of rig_sum() to `pattern`, adding to *sum. */
-bool beside_plugin(struct beside *beside, const char *name, const char *pattern, int count, uint64_t *sum);
+bool beside_plugin(struct beside *beside, const char *name, const char *pattern, int count,
+                   uint64_t *sum);
 
 #endif
