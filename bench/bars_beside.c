@@ -38,7 +38,7 @@ typedef bool (*measure_fn)(const struct scene *scene, bool quick, struct seen *r
 
 /* -- by the clock ----------------------------------------------------------- */
 
-enum { GAP_NS = 10000, PACED_COUNT = 50000, ROW_EVERY = 5 };
+enum { GAP_NS = 10000, PACED_COUNT = 30000, ROW_EVERY = 5 };
 
 /* While the journal holds, the producer and the first pool go on until the ring is full. */
 static bool

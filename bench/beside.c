@@ -12,6 +12,7 @@
 #include "plugin/plugins.h"
 
 #define PATIENCE (20 * 1000000000ull)
+#define SLEEP_NS 1000000
 
 /* -- plugins ---------------------------------------------------------------- */
 
@@ -208,7 +209,8 @@ beside_open(struct beside *beside, struct rig *rig, enum beside_what what, weir_
 		return true;
 	options.name = "beside";
 	options.behind = behind;
-	options.wait = WEIR_WAIT_PARK;
+	options.wait = WEIR_WAIT_POLL;
+	options.sleep_ns = SLEEP_NS;
 	options.thread_begin = note_clock;
 	options.thread_context = beside;
 	checked_unpin();
