@@ -45,10 +45,12 @@ static bool
 fill_ring(struct rig *rig, struct paced *paced, uint64_t *sent)
 {
 	uint64_t words[PACED_SIZE / 8] = { 0 };
-	weir_status status;
+	weir_status status = WEIR_OK;
 
-	while (!(status = weir_publish(rig->producer, rig->topics[1], words, sizeof words)))
-		++*sent;
+	while (!status && *sent < RING / sizeof words) {
+		status = weir_publish(rig->producer, rig->topics[1], words, sizeof words);
+		*sent += !status;
+	}
 	if (status != WEIR_EFULL ||
 	    rig_failed(weir_pool_flush(weir_bus_default_pool(rig->bus), PATIENCE_S * SECOND),
 	               "weir_pool_flush"))
@@ -186,7 +188,7 @@ rate(const struct scene *scene, bool quick, struct seen *ret_seen)
 	ok = !rig_failed(weir_subscribe(rig->bus, "bench.*.update", work, &rig->sum, NULL,
 	                                &subscription),
 	                 "weir_subscribe") &&
-	     load_beside(rig, scene, quick ? SECOND / 10 : SECOND / 2, ret_seen);
+	     load_beside(rig, scene, quick ? SECOND / 10 : SECOND / 4, ret_seen);
 	return rig_close(rig) && ok;
 }
 
