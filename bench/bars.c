@@ -34,7 +34,7 @@ enum { ROUNDS = 15, ROUNDS_QUICK = 5, TRIES_PER_ROUND = 8, NOTE_SIZE = 160 };
 
 static const struct bar *const lists[] = {
 	bars_speed, bars_latency, bars_code, bars_topics, bars_routes, bars_quiet, bars_pools, bars_faults,
-	bars_cycles, bars_service, bars_journal,
+	bars_cycles, bars_service, bars_journal, bars_beside,
 };
 
 static struct {

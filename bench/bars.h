@@ -52,7 +52,7 @@ struct bar {
 /* One list for each bars_*.c; a NULL name ends it. */
 extern const struct bar bars_speed[], bars_latency[], bars_code[], bars_topics[], bars_routes[],
 	bars_quiet[], bars_pools[], bars_faults[], bars_cycles[], bars_service[],
-	bars_journal[];
+	bars_journal[], bars_beside[];
 
 /* The value of fn(argument) in a forked child; not a number if that failed. */
 double bar_in_child(double (*fn)(const void *argument), const void *argument);

@@ -8,15 +8,11 @@
 #include "bars.h"
 
 #ifdef WEIR_JOURNAL
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include <weir/journal.h>
 
 #include "checked.h"
 #include "journal_bare.h"
+#include "journal_file.h"
 #include "machine.h"
 
 enum { SIZE = 100 };
@@ -33,26 +29,6 @@ static const struct task tasks[] = {
 	{ WEIR_JOURNAL_BATCHED, 0, 0, 500000, 250000 },
 	{ WEIR_JOURNAL_COMMIT, 1, 4 << 20, 10000, 5000 },
 };
-
-static const char *
-directory(void)
-{
-	const char *given = getenv("TMPDIR");
-
-	return given ? given : WEIR_JOURNAL_DIRECTORY;
-}
-
-static void
-remove_journal(const char *path)
-{
-	static const char *const tails[] = { "-000001.db", "-000001.db-wal", "-000001.db-shm", ".db.lock" };
-	char name[4096];
-
-	for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
-		snprintf(name, sizeof name, "%.*s%s", (int)strlen(path) - 3, path, tails[i]);
-		unlink(name);
-	}
-}
 
 static bool
 publish(weir_bus *bus, uint64_t rows)
@@ -93,7 +69,7 @@ journal_ns(const struct task *task, const char *path, uint64_t rows, uint64_t *r
 		return -1;
 	journal_options.path = path;
 	journal_options.durability = task->durability;
-	remove_journal(path);
+	journal_file_remove(path);
 	ok = weir_journal_open(bus, &journal_options, &journal) == WEIR_OK;
 	start = machine_ns();
 	ok = ok && publish(bus, rows);
@@ -103,7 +79,7 @@ journal_ns(const struct task *task, const char *path, uint64_t rows, uint64_t *r
 	if (journal && weir_journal_close(journal, WEIR_FOREVER) != WEIR_OK)
 		ok = false;
 	weir_bus_close(bus, WEIR_FOREVER, NULL);
-	remove_journal(path);
+	journal_file_remove(path);
 	*ret_batch = counts.commits ? (rows + counts.commits - 1) / counts.commits : 1;
 	return ok ? ns : -1;
 }
@@ -114,12 +90,12 @@ run(struct bar_run *run, const struct bar *bar)
 	const struct task *task = &tasks[bar->parameter];
 	const char *synchronous = task->durability == WEIR_JOURNAL_COMMIT ? "FULL" : "NORMAL";
 	uint64_t rows = bar_quick(run) ? task->rows / 4 : task->rows, batch;
-	char path[4096], bare[4096];
+	char path[JOURNAL_FILE_SIZE], bare[JOURNAL_FILE_SIZE];
 	struct bar_round round = { 0 };
 	double by_rate, by_loop;
 
-	snprintf(path, sizeof path, "%s/bars-%ld.db", directory(), (long)getpid());
-	snprintf(bare, sizeof bare, "%s/bare-%ld.db", directory(), (long)getpid());
+	journal_file_path(path, "bars");
+	journal_file_path(bare, "bare");
 	do {
 		double weir = journal_ns(task, path, rows, &batch);
 		double loop = weir > 0 ? journal_bare_ns(bare, synchronous, rows, batch, SIZE) : -1;

@@ -18,6 +18,7 @@
 #include "bars.h"
 #include "checked.h"
 #include "load.h"
+#include "paced.h"
 #include "stats.h"
 #include "yardstick.h"
 
@@ -29,27 +30,12 @@ enum { SIZE = 48, WARM = 10000, EACH_COUNT_MAX = 500000 };
 
 enum { SLOW_RING = 64 << 20, SLOW_NS = 1000000, GAP_NS = 1000 };
 
-/* One event every GAP_NS, and when each reached the first pool. */
 struct stream {
-	_Alignas(MACHINE_LINE) uint64_t handled;        /* the first pool's */
-	double *late;                                   /* ticks from when each was to be sent */
+	struct paced paced;
 	_Alignas(MACHINE_LINE) uint64_t slow_handled;   /* the slow pool's */
 	_Alignas(MACHINE_LINE) struct rig *rig;
 	weir_pool *slow;
-	uint64_t count;
 };
-
-static int
-note_lateness(const weir_event *event, const weir_delivery *delivery, void *context)
-{
-	const uint64_t *due = weir_event_data(event);
-	struct stream *stream = context;
-
-	(void)delivery;
-	stream->late[stream->handled] = (double)(machine_ticks() - *due);
-	__atomic_store_n(&stream->handled, stream->handled + 1, __ATOMIC_RELEASE);
-	return 0;
-}
 
 static int
 be_slow(const weir_event *event, const weir_delivery *delivery, void *context)
@@ -63,26 +49,6 @@ be_slow(const weir_event *event, const weir_delivery *delivery, void *context)
 	return 0;
 }
 
-static bool
-send_by_the_clock(struct stream *stream)
-{
-	const double ticks = GAP_NS / machine_ns_per_tick();
-	const uint64_t begun = machine_ticks();
-	const struct rig *rig = stream->rig;
-
-	for (uint64_t i = 0; i < stream->count; i++) {
-		uint64_t words[SIZE / 8] = { begun + (uint64_t)((double)i * ticks) };
-		weir_status status;
-
-		while (machine_ticks() < words[0])
-			machine_pause(1);
-		status = weir_publish(rig->producer, rig->topics[i % 64], words, sizeof words);
-		if (rig_failed(status, "weir_publish"))
-			return false;
-	}
-	return true;
-}
-
 /* It is told to close at once: what it did and what it did not must be all there was. */
 static bool
 close_slow(struct stream *stream)
@@ -91,10 +57,10 @@ close_slow(struct stream *stream)
 	weir_status status = weir_pool_close(stream->slow, SLOW_NS, &report);
 
 	if (status == WEIR_ETIMEDOUT && stream->slow_handled &&
-	    stream->slow_handled + report.undelivered == stream->count)
+	    stream->slow_handled + report.undelivered == stream->paced.count)
 		return true;
 	fprintf(stderr, "slow pool: %s, of %" PRIu64 " handled %" PRIu64 ", undelivered %" PRIu64
-	        "\n", weir_status_text(status), stream->count, stream->slow_handled,
+	        "\n", weir_status_text(status), stream->paced.count, stream->slow_handled,
 	        report.undelivered);
 	return false;
 }
@@ -109,20 +75,20 @@ run_stream(struct stream *stream, bool with_slow)
 	if (with_slow && !rig_add_pool(stream->rig, &options, "bench.*.update", be_slow, stream,
 	                               &stream->slow))
 		return false;
-	ok = send_by_the_clock(stream) &&
+	ok = paced_send(stream->rig, stream->paced.count, GAP_NS) &&
 	     !rig_failed(weir_pool_flush(weir_bus_default_pool(stream->rig->bus), PATIENCE),
 	                 "weir_pool_flush");
 	if (with_slow && !close_slow(stream))
 		ok = false;
-	return ok && stream->handled == stream->count;
+	return ok && stream->paced.handled == stream->paced.count;
 }
 
 /* Nanoseconds until the first pool's handler, median; below 0 on failure. */
 static double
 p50_ns(double *late, uint64_t count, bool with_slow)
 {
-	struct stream stream = { .late = late, .count = count };
-	struct rig_options options = { .handler = note_lateness, .context = &stream,
+	struct stream stream = { .paced = { .late = late, .count = count } };
+	struct rig_options options = { .handler = paced_handle, .context = &stream.paced,
 		                       .ring_size = SLOW_RING };
 	bool ok;
 
