@@ -73,8 +73,10 @@ send_paced(struct rig *rig, struct paced *paced, const struct scene *scene)
 		rows++, sent++;
 	}
 	ok = ok && paced_send(rig, paced->count, GAP_NS);
-	if (scene->full)
-		ok = ok && fill_ring(rig, paced, &sent) && beside_free_disk(&beside);
+	if (beside.journal && scene->full) {
+		ok = ok && fill_ring(rig, paced, &sent);
+		ok = beside_free_disk(&beside) && ok;
+	}
 	return beside_close(&beside, rows) && ok && paced->handled == sent;
 }
 
@@ -168,8 +170,8 @@ load_beside(struct rig *rig, const struct scene *scene, uint64_t ns, struct seen
 	ok = ok && load_until(rig, beside.topic, ns, &events, &rows);
 	ret_seen->value = (double)events * 1e3 / (double)(machine_ns() - begun);
 	ret_seen->more = (used_ns(&beside) - used) / (double)(machine_ns() - begun);
-	if (ok && scene->full)
-		ok = beside_free_disk(&beside);
+	if (beside.journal && scene->full)
+		ok = beside_free_disk(&beside) && ok;
 	return beside_close(&beside, rows) && ok;
 }
 
