@@ -90,7 +90,7 @@ choose(struct wi_watch *watch)
 	int code = WI_EXIT_OK;
 	size_t count;
 
-	if (!wi_process_find(&files)) {
+	if (!wi_process_find(&files, watch->pid != 0)) {
 		wi_watch_complain(watch, "out of memory");
 		return WI_EXIT_FAILED;
 	}

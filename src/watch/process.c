@@ -109,18 +109,23 @@ add(struct wi_process_files *files, const char *directory, const char *name, uin
 	return true;
 }
 
-/* A directory that is not this user's own may hold anybody's files. */
+/* NULL: there is none, or it is not this user's own and may hold anybody's files. */
+static DIR *
+open_directory(const char *directory)
+{
+	struct stat status;
+
+	if (lstat(directory, &status) != 0 || !S_ISDIR(status.st_mode) || status.st_uid != geteuid())
+		return NULL;
+	return opendir(directory);
+}
+
 static bool
-look_into(struct wi_process_files *files, const char *directory)
+look_into(struct wi_process_files *files, const char *directory, DIR *stream)
 {
 	struct dirent *entry;
-	struct stat status;
 	bool good = true;
-	DIR *stream;
 
-	if (lstat(directory, &status) != 0 || !S_ISDIR(status.st_mode) ||
-	    status.st_uid != geteuid() || (stream = opendir(directory)) == NULL)
-		return true;
 	while (good && (entry = readdir(stream)) != NULL) {
 		uint32_t pid = pid_of(entry->d_name);
 
@@ -142,18 +147,21 @@ compare(const void *a, const void *b)
 }
 
 bool
-wi_process_find(struct wi_process_files *ret_files)
+wi_process_find(struct wi_process_files *ret_files, bool everywhere)
 {
 	const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
 	char directory[WI_PROCESS_PATH_SIZE];
+	DIR *stream = NULL;
 	bool good = true;
 
 	*ret_files = (struct wi_process_files){.count = 0};
 	if (runtime != NULL && runtime[0] == '/' &&
-	    snprintf(directory, sizeof(directory), "%s/weir", runtime) < (int)sizeof(directory))
-		good = look_into(ret_files, directory);
+	    snprintf(directory, sizeof(directory), "%s/weir", runtime) < (int)sizeof(directory) &&
+	    (stream = open_directory(directory)) != NULL)
+		good = look_into(ret_files, directory, stream);
 	snprintf(directory, sizeof(directory), "/dev/shm/weir-%u", (unsigned)geteuid());
-	good = good && look_into(ret_files, directory);
+	if (good && (stream == NULL || everywhere) && (stream = open_directory(directory)) != NULL)
+		good = look_into(ret_files, directory, stream);
 	if (good && ret_files->count > 0)
 		qsort(ret_files->each, ret_files->count, sizeof(*ret_files->each), compare);
 	if (!good)

@@ -21,10 +21,11 @@ struct wi_process_files {
 };
 
 /*
- * The counters files of this user in the two places where buses put them if they are told no other
- * (docs/counters.md), in order of their processes' ids. False: no memory.
+ * The counters files of this user where a bus puts its own if it is told no other place
+ * (docs/counters.md), or everywhere where one that has another environment may have put it; in order
+ * of their processes' ids. False: no memory.
  */
-bool wi_process_find(struct wi_process_files *ret_files);
+bool wi_process_find(struct wi_process_files *ret_files, bool everywhere);
 void wi_process_fini(struct wi_process_files *files);
 
 /*

@@ -14,7 +14,7 @@ command=stat
 
 XDG_RUNTIME_DIR=$dir/runtime
 export XDG_RUNTIME_DIR
-mkdir -m 700 "$XDG_RUNTIME_DIR"
+mkdir -m 700 "$XDG_RUNTIME_DIR" "$XDG_RUNTIME_DIR/weir"
 
 until_true()
 {
@@ -30,7 +30,7 @@ begin()
 	printf '[bus]\nname = %s\n[control]\nsocket = none\n[pool.second]\nafter = default\n' "$name" >"$dir/$name.ini"
 	mkfifo "$dir/$name.pipe"
 	later "$name" "$weir" run --config "$dir/$name.ini" "$@" "$dir/$name.pipe"
-	eval "pid=\$pid_$name; exec $fd>\"\$dir/\$name.pipe\""
+	eval "pid=\$pid_$name; exec $fd<>\"\$dir/\$name.pipe\""
 	until_true ls "$XDG_RUNTIME_DIR/weir/$name.$pid.1.weir"
 	file=$XDG_RUNTIME_DIR/weir/$name.$pid.1.weir
 }
@@ -70,7 +70,7 @@ done
 
 # -- one that works --------------------------------------------------------------
 
-begin flow 7 --on 'in.>=sleep:1us' --on 'in.bad=fail' --on 'in.>=count@second'
+begin flow 7 --on 'in.>=sleep:1us' --on 'in.bad=fail:2' --on 'in.>=count@second'
 (while echo '{"topic":"in.good","data":1}' && echo '{"topic":"in.bad"}'; do sleep 0.01; done) >&7 2>/dev/null &
 feeder=$!
 cp "$file" "$dir/whole"
@@ -124,7 +124,7 @@ kill -CONT "$pid"
 
 later closing "$weir" stat --pid "$pid" 0.1
 until_true [ -s "$dir/closing.out" ]
-exec 8>&-
+kill "$pid"
 reap other
 reap closing
 check "closed: exit status" exits 0
