@@ -26,6 +26,7 @@ int wi_cmd_journal(int argc, char **argv);
 int wi_cmd_plugin(int argc, char **argv);
 int wi_cmd_pool(int argc, char **argv);
 int wi_cmd_drain(int argc, char **argv);
+int wi_cmd_top(int argc, char **argv);
 int wi_cmd_stat(int argc, char **argv);
 
 #endif
