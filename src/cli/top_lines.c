@@ -13,7 +13,8 @@
 
 enum {
 	ROW_SIZE = 1024,
-	FIXED = 66,             /* columns of a table beside its first */
+	FIXED = 66,             /* columns of a table beside its first, */
+	FIXED_HANDLERS = 58,    /*   of the handlers' */
 	NAME_MIN = 14,
 	NAME_MAX = 32,
 	WIDE = 110,             /* from here on patterns are shown, too */
@@ -65,11 +66,12 @@ put_name(char *row, const char *name, size_t columns)
 	char *end;
 
 	snprintf(row + used, ROW_SIZE - used, "%s", name);
-	end = end_at(row + used, columns - 1);
-	if (*end != '\0')
+	if (width >= columns) {
+		end = end_at(row + used, columns - 2);
 		strcpy(end, "~");
+		width = columns - 1;
+	}
 	used = strlen(row);
-	width = width < columns ? width : columns;
 	snprintf(row + used, ROW_SIZE - used, "%*s", (int)(columns - width), "");
 }
 
@@ -109,9 +111,9 @@ add_line(struct wi_top_lines *lines, const struct wi_top_view *view, enum wi_top
 }
 
 static size_t
-name_width(const struct wi_top_view *view)
+name_width(const struct wi_top_view *view, size_t fixed)
 {
-	size_t room = view->width > FIXED + NAME_MIN ? view->width - FIXED : NAME_MIN;
+	size_t room = view->width > fixed + NAME_MIN ? view->width - fixed : NAME_MIN;
 
 	if (view->width >= WIDE)
 		room -= PATTERN;
@@ -243,15 +245,14 @@ add_rows(struct wi_top_lines *lines, const struct wi_top_view *view, const char 
 }
 
 static struct row *
-next_row(struct rows *rows, const struct wi_top_view *view, const char *name, double rate,
-	 double failures)
+next_row(struct rows *rows, size_t width, const char *name, double rate, double failures)
 {
 	struct row *row = &rows->each[rows->count];
 
 	*row = (struct row){.name = name, .rate = number(rate), .failures = number(failures),
 			    .place = rows->count};
 	rows->count++;
-	put_name(row->text, name, name_width(view));
+	put_name(row->text, name, width);
 	return row;
 }
 
@@ -270,14 +271,14 @@ add_pools(struct wi_top_lines *lines, const struct wi_snapshot *s, const struct 
 	struct rows rows = {calloc(s->pool_count + 1u, sizeof(struct row)), 0};
 	char title[ROW_SIZE] = "";
 
-	put_name(title, "POOL", name_width(view));
+	put_name(title, "POOL", name_width(view, FIXED));
 	put(title, "%8s %9s %8s %8s %8s %8s %5s %5s", "seen/s", "routed/s", "a batch", "parks/s",
 	    "wakes/s", "skipped", "late", "stuck");
 	for (uint32_t i = 0; rows.each != NULL && i < s->pool_count; i++) {
 		const struct wi_shown_pool *pool = &s->pools[i];
 
 		if (is_wanted(view, pool->name, NULL))
-			put(next_row(&rows, view, pool->name, pool->seen, (double)pool->now.stuck)->text,
+			put(next_row(&rows, name_width(view, FIXED), pool->name, pool->seen, (double)pool->now.stuck)->text,
 			    "%8s %9s %8s %8s %8s %8s %5s %5s", wi_watch_text_rate(pool->seen).text,
 			    wi_watch_text_rate(pool->routed).text,
 			    wi_watch_text_rate(pool->batches > 0 ? pool->seen / pool->batches : NAN).text,
@@ -297,7 +298,7 @@ add_dispatchers(struct wi_top_lines *lines, const struct wi_snapshot *s,
 	struct rows rows = {calloc(s->dispatcher_count + 1u, sizeof(struct row)), 0};
 	char title[ROW_SIZE] = "";
 
-	put_name(title, "DISPATCHER", name_width(view));
+	put_name(title, "DISPATCHER", name_width(view, FIXED));
 	put(title, "%8s %9s %9s %8s  %s", "thread", "routed/s", "batches/s", "parks/s", "in");
 	for (uint32_t i = 0; rows.each != NULL && i < s->dispatcher_count; i++) {
 		const struct wi_shown_dispatcher *d = &s->dispatchers[i];
@@ -305,7 +306,7 @@ add_dispatchers(struct wi_top_lines *lines, const struct wi_snapshot *s,
 
 		if (!is_wanted(view, d->name, d->in))
 			continue;
-		row = next_row(&rows, view, d->name, d->routed, d->stuck);
+		row = next_row(&rows, name_width(view, FIXED), d->name, d->routed, d->stuck);
 		put(row->text, "%8" PRIu32 " %9s %9s %8s  %s", d->now.thread,
 		    wi_watch_text_rate(d->routed).text, wi_watch_text_rate(d->batches).text,
 		    wi_watch_text_rate(d->parks).text, d->in != NULL ? d->in : "");
@@ -330,14 +331,14 @@ add_rings(struct wi_top_lines *lines, const struct wi_snapshot *s, const struct 
 	struct rows rows = {calloc(s->ring_count + 1u, sizeof(struct row)), 0};
 	char title[ROW_SIZE] = "";
 
-	put_name(title, "RING", name_width(view));
+	put_name(title, "RING", name_width(view, FIXED));
 	put(title, "%8s %9s %9s %8s %6s  %s", "events/s", "bytes/s", "refused/s", "size", "fill", "");
 	for (uint32_t i = 0; rows.each != NULL && i < s->ring_count; i++) {
 		const struct wi_shown_ring *ring = &s->rings[i];
 
 		if ((!ring->now.open && ring->now.in_ring == 0) || !is_wanted(view, ring->name, NULL))
 			continue;
-		put(next_row(&rows, view, ring->name, ring->committed, ring->refused)->text,
+		put(next_row(&rows, name_width(view, FIXED), ring->name, ring->committed, ring->refused)->text,
 		    "%8s %9s %9s %8s %6s  %s%s", wi_watch_text_rate(ring->committed).text,
 		    wi_watch_text_rate(ring->bytes).text, wi_watch_text_rate(ring->refused).text,
 		    wi_figures_bytes(ring->now.ring_size).text, wi_watch_text_share(ring->fill).text,
@@ -362,11 +363,12 @@ add_handlers(struct wi_top_lines *lines, const struct wi_snapshot *s,
 	     const struct wi_top_view *view)
 {
 	struct rows rows = {calloc(s->handler_count + 1u, sizeof(struct row)), 0};
+	size_t width = name_width(view, FIXED_HANDLERS);
 	char title[ROW_SIZE] = "", code[32];
 
-	put_name(title, "HANDLER", name_width(view));
-	put_name(title, "POOL", 12);
-	put(title, "%8s %9s %8s %11s  %-12s %s", "ok/s", "failed/s", "failed", "mostly", "state",
+	put_name(title, "HANDLER", width);
+	put_name(title, "POOL", 10);
+	put(title, "%8s %9s %7s %7s  %-11s %s", "ok/s", "failed/s", "failed", "mostly", "state",
 	    view->width >= WIDE ? "pattern" : "");
 	for (uint32_t i = 0; rows.each != NULL && i < s->handler_count; i++) {
 		const struct wi_shown_handler *h = &s->handlers[i];
@@ -375,9 +377,9 @@ add_handlers(struct wi_top_lines *lines, const struct wi_snapshot *s,
 		if (!is_wanted(view, h->name, h->pattern))
 			continue;
 		put_code(code, h);
-		row = next_row(&rows, view, h->name, h->ok, (double)h->now.failed);
-		put_name(row->text, h->pool, 12);
-		put(row->text, "%8s %9s %8s %11s  %-12s %s", wi_watch_text_rate(h->ok).text,
+		row = next_row(&rows, width, h->name, h->ok, (double)h->now.failed);
+		put_name(row->text, h->pool, 10);
+		put(row->text, "%8s %9s %7s %7s  %-11s %s", wi_watch_text_rate(h->ok).text,
 		    wi_watch_text_rate(h->failed).text,
 		    wi_figures_rate(h->now.failed, UINT64_C(1000000000)).text, code,
 		    wi_snapshot_handler_state(h->now.state), view->width >= WIDE ? h->pattern : "");

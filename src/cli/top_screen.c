@@ -34,9 +34,10 @@ static const char *const help[] = {
 	"up down  scroll; also Page Up, Page Down, Home",
 	"h        this help; any key leaves it",
 	"",
-	"seen, routed, handled: a second. a batch: events. parks, wakes: of dispatchers that",
-	"wait. late: wake-ups that came too late. skipped: by a pool that was too far behind.",
-	"in: the handler that the dispatcher is in. mostly: the code it failed with most often."};
+	"seen, routed, handled: a second. a batch: its events. parks, wakes: of",
+	"dispatchers that wait. late: wake-ups that came too late. skipped: by a pool",
+	"that was too far behind. in: the handler that a dispatcher is in. mostly: the",
+	"code that a handler failed with most often. #N: a producer without a name."};
 
 /* -- drawing ----------------------------------------------------------------- */
 

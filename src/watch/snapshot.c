@@ -181,6 +181,8 @@ show_ring(struct wi_snapshot *snapshot, const struct step *step, uint32_t i)
 
 	ring->now = snapshot->look.producers[i];
 	wi_clean_name(ring->now.name, sizeof(ring->now.name), ring->name);
+	if (ring->name[0] == '\0')
+		snprintf(ring->name, sizeof(ring->name), "#%" PRIu32, ring->now.source);
 	if (find(&step->rings, ring->now.source, &index))
 		old = &step->before->rings[index];
 	ring->refused_sum = refused_sum(&ring->now);
