@@ -3,10 +3,10 @@
 # test_watch.sh - `weir stat` and `weir top` on processes that live, hang, stop, close, die, and on
 # files that are none. TAP on stdout.
 #
-# usage: test_watch.sh WEIR JSON_GET
+# usage: test_watch.sh WEIR JSON_GET PTY_DRIVE
 
 set -u
-weir=$1 json_get=$2
+weir=$1 json_get=$2 pty_drive=$3
 dir=$(mktemp -d) || exit 99
 trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$dir"' EXIT
 command=stat
@@ -98,6 +98,56 @@ check "stat --pid" exits 0
 XDG_RUNTIME_DIR=$dir run --file "$file"
 check "stat --file: wherever it is" exits 0
 
+top()
+{
+	"$weir" top "$@" >"$dir/out" 2>"$dir/err" </dev/null
+	code=$?
+}
+
+top --interval 0.3
+check "top without a terminal: exit status" exits 0
+check "top without a terminal: nothing on standard error" silent
+check "top: the bus" shows "^flow  pid $pid  up .* heartbeat .* ago  weir [0-9.]+$"
+check "top: pools" shows '^second +[0-9.]+ +[0-9.]+ '
+check "top: dispatchers" shows '^default/0 +[0-9]+ +[0-9.]+ '
+check "top: rings" shows '^second/0 +0 +0 +0 +262 kB +0 %$'
+check "top: handlers" shows '^in\.bad +default +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9-]+  (active|quarantined)$'
+check "top: a handler's pool" shows '^in\.> +second +'
+check "top: 80 columns" [ "$(wc -L <"$dir/out")" -le 80 ]
+check "top: no line ends with a blank" sh -c "! grep -q ' \$' '$dir/out'"
+top --json --interval 0.3 "$pid"
+check "top --json: exit status" exits 0
+check "top --json: one line" [ "$(wc -l <"$dir/out")" -eq 1 ]
+check "top --json: a pool" is pools/1/name second
+check "top --json: a handler" is handlers/0/pool default
+check "top --json: its rate" [ "$(get handlers/0/ok_per_s | cut -d. -f1)" -gt 0 ]
+top --once --interval 0.3 "$file"
+check "top FILE" exits 0
+top --interval 1x
+check "top: usage" exits 64
+top "$pid" "$pid"
+check "top: usage, two" exits 64
+
+# screen CODE STEP...: weir top on a terminal of its own.
+screen()
+{
+	wanted=$1
+	shift
+	TERM=xterm "$pty_drive" "$@" -- "$weir" top --interval 0.1 "$file" >"$dir/out" 2>"$dir/err"
+	[ $? -eq "$wanted" ]
+}
+check "screen: drawn, left with q" screen 0 '=flow' '=POOL' '=second' '=HANDLER' '>q'
+check "screen: help" screen 0 '=POOL' '>h' '=Page Up' '>x' '=POOL' '>q'
+check "screen: sort" screen 0 '=sort: place' '>s' '@23' '=sort: rate' '>s' '@22' '=sort: name' '>s' \
+	'@21' '=sort: failures' '>s' '@20' '=sort: place' '>q'
+check "screen: filter" screen 0 '=POOL' '>/' '=/_' '>sec' '=c_' '>
+' '=filter: sec' '>q'
+check "screen: pause" screen 0 '=POOL' '>p' '=[paused]' '>p' '>q'
+check "screen: resized" screen 0 '=POOL' '@10' '=h help' '@3' '=h help' '@1' '=h help' '@40' '=HANDLER' '>q'
+check "screen: SIGTERM" screen 143 '=POOL' '!15'
+check "screen: SIGINT" screen 130 '=POOL' '!2'
+check "screen: SIGHUP" screen 129 '=POOL' '!1'
+
 # -- two of them -----------------------------------------------------------------
 
 first=$pid first_file=$file
@@ -118,6 +168,9 @@ check "stopped: exit status" exits 1
 check "stopped: it is shown" is state stale
 check "stopped: rates are not claimed" is published_per_s null
 check "stopped: told" says "it is stopped, or hangs"
+top "$pid" --once
+check "stopped, top: exit status" exits 1
+check "stopped, top: shown" shows "no heartbeat: the process is stopped, or hangs as a whole"
 kill -CONT "$pid"
 
 # -- one that ends while it is watched ---------------------------------------------
@@ -146,6 +199,12 @@ run --file "$first_file"
 refused "of a dead process, by file" 69 "is gone; it wrote this"
 run
 refused "of a dead process, found" 69 "files of processes that are gone: $first_file"
+
+top "$first" --once
+refused "of a dead process, top" 69 "is gone; it wrote this"
+top --dead --json "$first"
+check "of a dead process, top --dead: exit status" exits 0
+check "of a dead process, top --dead: shown" is state gone
 
 # -- files that are none -------------------------------------------------------------
 
