@@ -39,7 +39,7 @@ show_pool(weir_bus *bus, const struct wi_pool *pool)
 }
 
 static void
-show_dispatchers(weir_bus *bus, const struct wi_pool *pool)
+show_dispatchers(weir_bus *bus, const struct wi_pool *pool, uint32_t number)
 {
 	for (uint32_t i = 0; i < pool->dispatcher_count; i++) {
 		const struct wi_dispatcher *dispatcher = &pool->dispatcher[i];
@@ -49,6 +49,7 @@ show_dispatchers(weir_bus *bus, const struct wi_pool *pool)
 
 		if (!entry)
 			continue;
+		entry->pool = number;
 		entry->index = i;
 		entry->thread = wi_load_relaxed(&dispatcher->thread_id);
 		entry->in_batch = wi_load_relaxed(&dispatcher->boundary) & 1;
@@ -98,9 +99,9 @@ show_producer(void *context, const struct wi_lane *lane)
 }
 
 static void
-show_subscription(struct wi_counters *counters, const struct wi_subscription *subscription)
+show_subscription(weir_bus *bus, const struct wi_subscription *subscription)
 {
-	weir_counters_subscription *entry = wi_counters_entry(counters, WEIR_COUNTERS_SUBSCRIPTIONS);
+	weir_counters_subscription *entry = wi_counters_entry(&bus->counters, WEIR_COUNTERS_SUBSCRIPTIONS);
 	weir_subscription_counts sum = { 0 };
 
 	if (!entry)
@@ -109,6 +110,8 @@ show_subscription(struct wi_counters *counters, const struct wi_subscription *su
 	snprintf(entry->name, sizeof entry->name, "%s", subscription->name);
 	snprintf(entry->pattern, sizeof entry->pattern, "%s", subscription->pattern);
 	entry->id = subscription->id;
+	while (entry->pool < bus->pool_count && bus->pools[entry->pool] != subscription->pool)
+		entry->pool++;
 	entry->state = sum.state;
 	entry->priority = subscription->priority;
 	entry->due = sum.due, entry->ok = sum.ok, entry->failed = sum.failed;
@@ -123,6 +126,7 @@ show_subscription(struct wi_counters *counters, const struct wi_subscription *su
 	memcpy(entry->failure_code, sum.failure_code, sizeof entry->failure_code);
 }
 
+/* Together, since the others name pools by their place. */
 static void
 show_pools(weir_bus *bus)
 {
@@ -130,7 +134,13 @@ show_pools(weir_bus *bus)
 	for (uint32_t i = 0; i < bus->pool_count; i++)
 		show_pool(bus, bus->pools[i]);
 	for (uint32_t i = 0; i < bus->pool_count; i++)
-		show_dispatchers(bus, bus->pools[i]);
+		show_dispatchers(bus, bus->pools[i], i);
+	for (uint32_t i = 0; i < bus->registry.count; i++) {
+		const struct wi_subscription *subscription = wi_registry_get(&bus->registry, i);
+
+		if (subscription->stage != WI_STAGE_FREE)
+			show_subscription(bus, subscription);
+	}
 	pthread_mutex_unlock(&bus->control);
 }
 
@@ -151,14 +161,6 @@ show_counters(weir_bus *bus)
 	header->topic_count = wi_load_relaxed(&bus->topics.count);
 	show_pools(bus);
 	wi_lanes_each(&bus->lanes, show_producer, counters);
-	pthread_mutex_lock(&bus->control);
-	for (uint32_t i = 0; i < bus->registry.count; i++) {
-		const struct wi_subscription *subscription = wi_registry_get(&bus->registry, i);
-
-		if (subscription->stage != WI_STAGE_FREE)
-			show_subscription(counters, subscription);
-	}
-	pthread_mutex_unlock(&bus->control);
 	if (!wi_counters_write(counters))
 		wi_bus_tell(bus, 4, "WEIR-COUNTERS", "the counters file could not be written");
 }

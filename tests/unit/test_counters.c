@@ -325,11 +325,14 @@ says_so(const unsigned char *bytes, const weir_counters_header *header, weir_sub
 {
 	const weir_counters_pool *first = entry_of(bytes, header, WEIR_COUNTERS_POOLS, 0);
 	const weir_counters_pool *second = entry_of(bytes, header, WEIR_COUNTERS_POOLS, 1);
+	const weir_counters_dispatcher *dispatcher =
+		entry_of(bytes, header, WEIR_COUNTERS_DISPATCHERS, 1);
 	const weir_counters_subscription *subscription = subscription_of(bytes, header, quarantined);
 
 	return first->behind == WEIR_BEHIND_HOLD && second->behind == WEIR_BEHIND_SKIP &&
 	       first->stuck == 1 && second->stuck == 0 && subscription->quarantines == 1 &&
-	       subscription->state == WEIR_SUBSCRIPTION_QUARANTINED;
+	       subscription->state == WEIR_SUBSCRIPTION_QUARANTINED && subscription->pool == 1 &&
+	       dispatcher->pool == 1;
 }
 
 /* Who hangs, and in which handler, can be read while it hangs. */
