@@ -460,6 +460,8 @@ test_interrupted(weir_fence fence, pid_t (*somehow)(void))
 	start_timer();
 	for (unsigned turn = 0; forks < INTERRUPTIONS; turn++)
 		publish_interrupted(producer[0], turn, &accepted[0]);
+	if (in_child)           /* of the last fork, between two publishes */
+		go_on_in_child(producer[0]);
 	timer_delete(timer);
 	signal(SIGUSR1, SIG_IGN);
 	close_bus();
