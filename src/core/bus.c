@@ -13,7 +13,7 @@
 #include "core/drain.h"
 #include "core/keeper.h"
 
-enum { GUARD_SIZE = 4096, SUBSCRIPTIONS_SHOWN_MAX = 4096 };
+enum { GUARD_SIZE = 4096, SUBSCRIPTIONS_SHOWN_MAX = 4096, TIMES_SHOWN_MAX = 1024 };
 
 static uint64_t last_serial;
 static uint32_t open_count;     /* buses of this process */
@@ -47,6 +47,7 @@ open_counters(weir_bus *bus, const weir_bus_options *options)
 		[WEIR_COUNTERS_DISPATCHERS] = WI_PRODUCER_INTERNAL_MAX,
 		[WEIR_COUNTERS_PRODUCERS] = bus->lanes.user_count_max + WI_PRODUCER_INTERNAL_MAX,
 		[WEIR_COUNTERS_SUBSCRIPTIONS] = SUBSCRIPTIONS_SHOWN_MAX,
+		[WEIR_COUNTERS_TIMES] = WI_CURSOR_COUNT_MAX + TIMES_SHOWN_MAX,
 	};
 	const char *reason;
 

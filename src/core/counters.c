@@ -22,6 +22,7 @@ static const uint32_t entry_sizes[WEIR_COUNTERS_SECTION_COUNT] = {
 	[WEIR_COUNTERS_DISPATCHERS] = sizeof(weir_counters_dispatcher),
 	[WEIR_COUNTERS_PRODUCERS] = sizeof(weir_counters_producer),
 	[WEIR_COUNTERS_SUBSCRIPTIONS] = sizeof(weir_counters_subscription),
+	[WEIR_COUNTERS_TIMES] = sizeof(weir_counters_times),
 };
 
 /* -- the file --------------------------------------------------------------- */

@@ -18,6 +18,41 @@
 
 /* -- the counters file ------------------------------------------------------ */
 
+/* Events that the pool is not through with, and their bytes, as far as batches are over. */
+static void
+sum_waiting(const struct wi_pool *pool, weir_counters_pool *entry)
+{
+	uint32_t lane_count = wi_load_acquire(&pool->lanes->count);         /* E8 */
+
+	for (uint32_t l = 0; l < lane_count; l++) {
+		const struct wi_lane *lane = pool->lanes->lane[l];
+		const struct wi_ring *ring = wi_load_acquire(&lane->ring);      /* E8 */
+		uint64_t through = UINT64_MAX, done = UINT64_MAX;
+
+		for (uint32_t left = pool->cursors; left; left &= left - 1) {
+			uint32_t cursor = (uint32_t)__builtin_ctz(left);
+
+			through = WI_MIN(through, wi_load_relaxed(&lane->lease[cursor].sequence));
+			done = WI_MIN(done, wi_load_relaxed(&ring->cursor[cursor].done));
+		}
+		/* The tail last: both only grow. */
+		entry->waiting += wi_load_relaxed(&ring->tail.count) - through;
+		entry->waiting_bytes += wi_load_relaxed(&ring->tail.position) - done;
+	}
+}
+
+/* Places in the bus's list, of the pools that have these cursors. */
+static uint32_t
+pools_of(const weir_bus *bus, uint32_t cursors)
+{
+	uint32_t places = 0;
+
+	for (uint32_t i = 0; i < bus->pool_count; i++)
+		if (bus->pools[i]->cursors & cursors)
+			places |= 1u << i;
+	return places;
+}
+
 static void
 show_pool(weir_bus *bus, const struct wi_pool *pool)
 {
@@ -36,6 +71,14 @@ show_pool(weir_bus *bus, const struct wi_pool *pool)
 	entry->wait = pool->wait;
 	entry->order = pool->order;
 	entry->behind = pool->behind;
+	entry->after = pools_of(bus, pool->after);
+	entry->batch_count_max = pool->batch_count_max;
+	entry->batch_ns_max = pool->batch_ns_max;
+	entry->spin_ns = pool->spin_ns;
+	entry->sleep_ns = pool->sleep_ns;
+	for (uint32_t i = 0; i < pool->dispatcher_count; i++)
+		entry->busy_ns += wi_load_relaxed(&pool->dispatcher[i].busy_ns);
+	sum_waiting(pool, entry);
 }
 
 static void
@@ -61,6 +104,9 @@ show_dispatchers(weir_bus *bus, const struct wi_pool *pool, uint32_t number)
 		entry->wakes = wi_load_relaxed(&dispatcher->wakes);
 		entry->late_wakes = wi_load_relaxed(&dispatcher->late_wakes);
 		entry->steals = wi_load_relaxed(&dispatcher->steals);
+		entry->busy_ns = wi_load_relaxed(&dispatcher->busy_ns);
+		if (dispatcher->watch.call.in)
+			entry->lasted_ns = dispatcher->watch.lasted;
 	}
 }
 
@@ -114,6 +160,7 @@ show_subscription(weir_bus *bus, const struct wi_subscription *subscription)
 		entry->pool++;
 	entry->state = sum.state;
 	entry->priority = subscription->priority;
+	entry->serial = subscription->serial;
 	entry->due = sum.due, entry->ok = sum.ok, entry->failed = sum.failed;
 	entry->running = sum.due - sum.ok - sum.failed - sum.skipped_quarantine -
 	                 sum.skipped_paused - sum.skipped_unsubscribed;

@@ -97,9 +97,10 @@ work(struct wi_dispatcher *dispatcher)
 		uint64_t before = dispatcher->now;
 		uint32_t events = wi_dispatch_pass(dispatcher);
 
-		if (events)
+		if (events) {
+			wi_add_own(&dispatcher->busy_ns, dispatcher->now - before);
 			wi_wait_busy(dispatcher, events, dispatcher->now - before);
-		else
+		} else
 			wi_wait_idle(dispatcher);
 		/* By a call that tells nobody: _Fork(), clone(). */
 		if (WI_UNLIKELY(wi_producer_in_child(dispatcher->producer)))

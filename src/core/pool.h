@@ -94,6 +94,7 @@ struct wi_dispatcher {
 	/* Counters: written here, read by anybody. */
 	WI_ALIGNED uint64_t routed;
 	uint64_t unrouted, skipped_behind, batches, parks, wakes, late_wakes, steals;
+	uint64_t busy_ns;               /* passes that found events */
 
 	WI_ALIGNED struct wi_watch watch;       /* the keeper's */
 

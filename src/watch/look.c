@@ -24,6 +24,7 @@ static const struct section {
 	[WEIR_COUNTERS_DISPATCHERS] = {sizeof(weir_counters_dispatcher), 65536, "dispatchers"},
 	[WEIR_COUNTERS_PRODUCERS] = {sizeof(weir_counters_producer), 1 << 21, "producers"},
 	[WEIR_COUNTERS_SUBSCRIPTIONS] = {sizeof(weir_counters_subscription), 65536, "subscriptions"},
+	[WEIR_COUNTERS_TIMES] = {sizeof(weir_counters_times), 65536, "times"},
 };
 
 enum { ENTRY_MAX = 64 << 10 };
@@ -128,6 +129,7 @@ read_sections(struct wi_look *look, int fd)
 		[WEIR_COUNTERS_DISPATCHERS] = (void **)&look->dispatchers,
 		[WEIR_COUNTERS_PRODUCERS] = (void **)&look->producers,
 		[WEIR_COUNTERS_SUBSCRIPTIONS] = (void **)&look->subscriptions,
+		[WEIR_COUNTERS_TIMES] = (void **)&look->times,
 	};
 
 	for (int s = 0; s < WEIR_COUNTERS_SECTION_COUNT; s++)
@@ -197,5 +199,6 @@ wi_look_fini(struct wi_look *look)
 	free(look->dispatchers);
 	free(look->producers);
 	free(look->subscriptions);
+	free(look->times);
 	*look = (struct wi_look){.torn = false};
 }

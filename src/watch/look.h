@@ -21,6 +21,7 @@ struct wi_look {
 	weir_counters_dispatcher *dispatchers;
 	weir_counters_producer *producers;
 	weir_counters_subscription *subscriptions;
+	weir_counters_times *times;
 	bool torn;                      /* its writer stopped or died while it wrote */
 	bool unlinked;                  /* the bus has been closed */
 };
