@@ -115,13 +115,13 @@ typedef struct weir_counters_producer {
 	uint64_t committed, bytes;
 	uint64_t refused_full, refused_size, refused_busy, refused_hops, refused_closed, refused_invalid;
 	uint64_t discarded, aborted;
-	uint32_t high_water;       /* bytes: the most that a dispatcher has found waiting in the ring */
+	uint32_t high_water;       /* bytes: the most that was found waiting in the ring */
 	uint32_t slowest;          /* index of the pool furthest behind in it; UINT32_MAX: none is behind */
 	uint64_t full_count;       /* times that the ring became full: a publish was refused after one was not */
 	uint64_t full_ns;          /* it was full for so long: from the first to the last refusal of each time */
 	uint64_t full_since;       /* now full, or refused last: when that began; 0: the last publish had room */
 	weir_counters_blame blame[WEIR_COUNTERS_BLAME_COUNT];  /* of full_ns; what had no entry left is in none */
-	/* When it became full last (at most once in 100 us): what the dispatchers of the pool were in. */
+	/* What the dispatchers of that pool were in, at the last look while it was full; one in 100 us. */
 	uint32_t in_pool;          /* index; UINT32_MAX: never full, or the pool has been closed */
 	uint32_t in_count;         /* dispatchers, of which the first ones are in: */
 	uint64_t in[WEIR_COUNTERS_IN_COUNT];    /* id of the handler; 0: none */

@@ -283,6 +283,9 @@ struct weir_pool_options {
 	void (*thread_begin)(void *context, uint32_t dispatcher);
 	void (*thread_end)(void *context, uint32_t dispatcher);
 	void *thread_context;
+	/* The least time between two samples that a dispatcher takes of how long events wait and
+	 * calls last (<weir/counters.h>); an hour or more, as WEIR_FOREVER: none. Default 20 us. */
+	uint64_t sample_ns;
 };
 
 /*

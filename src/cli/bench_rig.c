@@ -18,14 +18,16 @@ failed(struct wi_bench_rig *rig, const char *what, weir_status status)
 	return WI_EXIT_FAILED;
 }
 
-/* Whether SPIN is wise was thought of when it was chosen. */
+/* Whether SPIN is wise was thought of when it was chosen; full rings are in the report. */
 static void
 log_message(void *context, int level, const char *id, const char *text)
 {
 	enum { LEVEL_ERROR = 3, LEVEL_WARNING = 4 };
 	struct wi_bench_rig *rig = context;
 
-	if (level <= LEVEL_ERROR || (level <= LEVEL_WARNING && strcmp(id, "WEIR-SPIN") != 0))
+	if (level > LEVEL_WARNING)
+		return;
+	if (level <= LEVEL_ERROR || (strcmp(id, "WEIR-SPIN") != 0 && strcmp(id, "WEIR-FULL") != 0))
 		wi_progress_message(rig->progress, "%s: %s", id, text);
 }
 

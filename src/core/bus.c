@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "core/context.h"
+#include "core/blame.h"
 #include "core/drain.h"
 #include "core/keeper.h"
 
@@ -62,6 +63,7 @@ init_lanes(weir_bus *bus, const weir_bus_options *options)
 	struct wi_lanes *lanes = &bus->lanes;
 
 	lanes->wake = &bus->wake;
+	lanes->blame = wi_blame;
 	lanes->topics = &bus->topics;
 	lanes->clock = options->clock;
 	lanes->ring_size = options->ring_size ? options->ring_size : WI_RING_SIZE_DEFAULT;
@@ -112,6 +114,7 @@ fini(weir_bus *bus)
 	wi_counters_close(&bus->counters);
 	while (bus->pool_count)
 		wi_pool_destroy(bus->pools[--bus->pool_count]);
+	wi_pools_fini(&bus->lanes);
 	if (bus->lanes.lane)
 		wi_lanes_fini(&bus->lanes);
 	if (bus->topics.index)

@@ -39,6 +39,8 @@ struct weir_bus {
 	bool keeper_started;
 	uint32_t keeper_stop;
 	uint32_t keeper_work;           /* futex */
+	uint64_t full_window;           /* for messages of full rings: since when, */
+	bool full_told;                 /*   and whether there was one */
 	uint64_t keeper_activity;       /* what it saw last, to tell whether events flow */
 	struct wi_pool *keeper_pools[WI_CURSOR_COUNT_MAX];      /* held */
 	uint32_t keeper_pool_count;

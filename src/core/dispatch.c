@@ -24,8 +24,10 @@ enum {
 	WATCHED_LANES_MAX = 4,
 	WATCH_LOOKS = 32,
 	SCOUT_CHUNKS = 64,              /* a table so large does not stay in a processor's own cache */
+	SAMPLE_PASSES = 16,             /* walks to each that is sampled, */
 };
 #define TICK_NS (10 * WI_MICROSECOND)
+#define SAMPLE_RARE_NS WI_MILLISECOND           /*   unless they are as rare as this */
 
 /* -- the table -------------------------------------------------------------- */
 
@@ -91,7 +93,7 @@ call(struct wi_dispatcher *dispatcher, struct wi_subscription *subscription, str
 	int code;
 
 	wi_count_own(&tally->begun);
-	dispatcher->delivery.subscription.id = subscription->id;
+	wi_store_relaxed(&dispatcher->delivery.subscription.id, subscription->id);
 	code = subscription->handler(event, &dispatcher->delivery, subscription->context);
 	open = wi_load_relaxed(&dispatcher->producer_tail->open.state);
 	if (WI_LIKELY(((uint32_t)code | open) == 0)) {
@@ -115,7 +117,7 @@ call_batch_end(struct wi_dispatcher *dispatcher, struct wi_tally *tally)
 	int code;
 
 	wi_store_release(&dispatcher->in, subscription);                    /* E7 */
-	dispatcher->delivery.subscription.id = subscription->id;
+	wi_store_relaxed(&dispatcher->delivery.subscription.id, subscription->id);
 	tally->ending = true;
 	code = subscription->batch_end(&dispatcher->delivery, subscription->context);
 	tally->ending = false;
@@ -356,15 +358,145 @@ walk_some(struct wi_dispatcher *dispatcher, const unsigned char *first, uint64_t
 }
 
 static __attribute__((noinline)) void
-walk(struct wi_dispatcher *dispatcher, struct wi_batch *batch, uint64_t end)
+walk(struct wi_dispatcher *dispatcher, const unsigned char *first, uint64_t end)
 {
-	walk_some(dispatcher, in_ring(batch), end, false);
+	walk_some(dispatcher, first, end, false);
 }
 
 static __attribute__((noinline)) void
-walk_keyed(struct wi_dispatcher *dispatcher, struct wi_batch *batch, uint64_t end)
+walk_keyed(struct wi_dispatcher *dispatcher, const unsigned char *first, uint64_t end)
 {
-	walk_some(dispatcher, in_ring(batch), end, true);
+	walk_some(dispatcher, first, end, true);
+}
+
+/* -- sampling times --------------------------------------------------------- */
+
+/*
+ * Two conditions, since a look at the clock takes some 20 ns: events that come one by one are not
+ * to wait for it, most of them, and those that come fast are not to pay for it.
+ */
+static bool
+may_sample(struct wi_dispatcher *dispatcher)
+{
+	if (++dispatcher->sample_passes >= SAMPLE_PASSES)
+		return true;
+	return dispatcher->now - dispatcher->sampled >= SAMPLE_RARE_NS;
+}
+
+/* Marsaglia's xorshift. */
+static uint32_t
+draw(struct wi_dispatcher *dispatcher)
+{
+	uint32_t x = dispatcher->random ? dispatcher->random : dispatcher->index + 1;
+
+	x ^= x << 13;
+	x ^= x >> 17;
+	x ^= x << 5;
+	return dispatcher->random = x;
+}
+
+/* When the last call has ended; *clocks: how often the clock was read. */
+static uint64_t
+deliver_timed(struct wi_dispatcher *dispatcher, const struct wi_list *list, const weir_event *event,
+              uint64_t began, uint32_t *clocks)
+{
+	for (uint32_t i = 0; i < list->count; i++) {
+		struct wi_subscription *subscription = list->subscription[i];
+		struct wi_tally *tally = &subscription->tally[dispatcher->index];
+		uint64_t begun = tally->begun, now;
+
+		if (weir_event_replayed(event) &&
+		    !(wi_subscription_state(subscription) & WI_SUBSCRIPTION_REPLAYED))
+			continue;
+		deliver(dispatcher, subscription, event);
+		if (tally->begun == begun)
+			continue;
+		now = wi_clock_monotonic();
+		wi_times_record(&tally->times, now - began, tally->begun);
+		began = now;
+		++*clocks;
+	}
+	return began;
+}
+
+static void
+sample_event(struct wi_dispatcher *dispatcher, const weir_event *event)
+{
+	const struct wi_list *list = wi_table_find(dispatcher->table, event->topic_flags & WEIR_TOPIC_MASK_);
+	uint64_t began, ended, time = event->time;
+	uint32_t clocks = 2;
+
+	if (!list) {
+		wi_add_own(&dispatcher->unrouted, 1);
+		return;
+	}
+	began = wi_clock_monotonic();
+	ended = deliver_timed(dispatcher, list, event, began, &clocks);
+	if (time) {
+		uint64_t called = wi_clock_realtime() - (ended - began);
+
+		/* The clock may have been set back. */
+		wi_times_record(&dispatcher->waited, called > time ? called - time : 0, dispatcher->routed + 1);
+		clocks++;
+	}
+	dispatcher->sampled = ended;
+	dispatcher->sample_passes = 0;
+	dispatcher->sample_at = ended + dispatcher->pool->sample_ns * (clocks / 4 + 1);
+}
+
+/* The first event, with the clock in the hand. */
+static void
+walk_one(struct wi_dispatcher *dispatcher, const unsigned char *first, uint64_t end, bool keyed)
+{
+	const weir_event *event = (const weir_event *)first;
+	struct wi_batch *batch = &dispatcher->batch;
+	uint64_t position = batch->position + wi_record_length(event);
+	bool other;
+
+	batch->first = first;
+	batch->end = end;
+	batch->unrouted = dispatcher->unrouted;
+	dispatcher->delivery.sequence = batch->sequence + 1;
+	other = keyed && wi_pool_owner(dispatcher->pool, event, dispatcher->delivery.sequence) != dispatcher->index;
+	if (!other) {
+		if (event->topic_flags >> WEIR_HOPS_SHIFT_ != dispatcher->flags)
+			change_flags(dispatcher, event);
+		sample_event(dispatcher, event);
+	}
+	end_walk(dispatcher, batch, position, other);
+}
+
+/*
+ * A walk in which one event is sampled: the one at a place by chance, since the first of many has
+ * waited longest. Of a copy the first: who takes over from one that was unwound goes on to the end
+ * of the walk, and nothing else knows what was copied.
+ */
+static __attribute__((noinline)) void
+walk_sampled(struct wi_dispatcher *dispatcher, const unsigned char *first, uint64_t end, bool keyed)
+{
+	void (*plain)(struct wi_dispatcher *, const unsigned char *, uint64_t) = keyed ? walk_keyed : walk;
+	struct wi_batch *batch = &dispatcher->batch;
+	uint64_t start = batch->position, until = start;
+
+	/* Up to here without: one record less than the place by chance, in which another begins. */
+	if (!dispatcher->copy) {
+		uint64_t length = wi_record_length((const weir_event *)first);
+		uint64_t place = (draw(dispatcher) * (end - start)) >> 32;
+
+		until += place < length ? 0 : place - length + 1;
+	}
+	if (until > start)
+		plain(dispatcher, first, until);
+	if (batch->position < end)
+		walk_one(dispatcher, first + (batch->position - start), end, keyed);
+	if (batch->position < end)
+		plain(dispatcher, first + (batch->position - start), end);
+}
+
+static inline bool
+is_due(struct wi_dispatcher *dispatcher)
+{
+	return WI_UNLIKELY(dispatcher->now >= dispatcher->sample_at) && may_sample(dispatcher);
 }
 
 /* -- where the producer may move the cursor: WEIR_BEHIND_SKIP ---------------- */
@@ -471,10 +603,12 @@ walk_copy(struct wi_dispatcher *dispatcher, struct wi_batch *batch, uint64_t end
 {
 	uint64_t taken;
 
-	if (take_copy(dispatcher, batch, end, &taken))
-		walk_some(dispatcher, dispatcher->copy, taken, false);
-	else
+	if (!take_copy(dispatcher, batch, end, &taken))
 		skip_to_cursor(dispatcher, batch);
+	else if (is_due(dispatcher))
+		walk_sampled(dispatcher, dispatcher->copy, taken, false);
+	else
+		walk(dispatcher, dispatcher->copy, taken);
 }
 
 /* -- how far ---------------------------------------------------------------- */
@@ -531,6 +665,8 @@ begin_batch(struct wi_dispatcher *dispatcher, struct wi_lane *lane, struct wi_ri
 	batch->start = batch->position = lease->position;
 	batch->left = dispatcher->batch_count_max;
 	batch->sequence = lease->sequence - wi_load_relaxed(&lane->first_sequence);
+	if (WI_UNLIKELY(tail - lease->position > lease->most))
+		wi_store_relaxed(&lease->most, tail - lease->position);
 	wi_store_relaxed(&dispatcher->boundary, dispatcher->boundary + 1);
 	if (WI_UNLIKELY(pool->wake->publisher_fences || wi_load_relaxed(&pool->wake->heavy_fence_failed)))
 		wi_fence_full();        /* E7: who waits for us waits for the end of a batch */
@@ -610,12 +746,14 @@ drain(struct wi_dispatcher *dispatcher, struct wi_lane *lane)
 	for (;;) {
 		uint64_t end = walk_end(dispatcher, batch, furthest);
 
-		if (WI_LIKELY(pool->order == WEIR_ORDER_PRODUCER && pool->behind == WEIR_BEHIND_HOLD))
-			walk(dispatcher, batch, end);
-		else if (pool->order == WEIR_ORDER_KEY)
-			walk_keyed(dispatcher, batch, end);
-		else
+		if (WI_UNLIKELY(pool->behind == WEIR_BEHIND_SKIP))
 			walk_copy(dispatcher, batch, end);
+		else if (is_due(dispatcher))
+			walk_sampled(dispatcher, in_ring(batch), end, pool->order == WEIR_ORDER_KEY);
+		else if (WI_LIKELY(pool->order == WEIR_ORDER_PRODUCER))
+			walk(dispatcher, in_ring(batch), end);
+		else
+			walk_keyed(dispatcher, in_ring(batch), end);
 		if (batch->position >= furthest || !batch->left || wi_load_relaxed(&pool->stop))
 			break;
 		/* The next copy takes the place of the one that a failure is to be told from. */
@@ -723,7 +861,7 @@ wi_dispatch_resume(struct wi_dispatcher *dispatcher)
 		end_walk(dispatcher, batch, end, others);
 		/* What was copied is nowhere else: the cursor is past it. */
 		if (dispatcher->copy && end < batch->end)
-			walk_some(dispatcher, next, batch->end, false);
+			walk(dispatcher, next, batch->end);
 	}
 	end_batch(dispatcher, batch);
 	pool->tell(pool->bus, 4, "WEIR-UNWOUND", text);

@@ -46,6 +46,7 @@ wi_failure_of_call(struct wi_dispatcher *dispatcher, struct wi_tally *tally,
 {
 	end_again(tally);
 	wi_tally_failed(tally, code);
+	wi_store_relaxed(&tally->subscription->last_code, code);
 	count_quarantine(tally, trial);
 	tally->untold_event = event;
 	gather(dispatcher, tally, code);
@@ -61,6 +62,7 @@ wi_failure_of_batch(struct wi_dispatcher *dispatcher, struct wi_tally *tally, in
 {
 	end_again(tally);
 	wi_tally_failed_batch(tally, code);
+	wi_store_relaxed(&tally->subscription->last_code, code);
 	count_quarantine(tally, trial);
 	gather(dispatcher, tally, code);
 }

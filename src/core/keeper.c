@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/futex.h"
 #include "base/thread.h"
+#include "core/show.h"
 #include "core/stuck.h"
 
 #define BUSY_NS (100 * WI_MILLISECOND)
@@ -15,202 +16,8 @@
 #define RETRY_NS (200 * WI_MICROSECOND)         /* while a handler that has to end still runs, */
 #define RETRY_MAX_NS (5 * WI_MILLISECOND)       /*   doubled up to this */
 #define STALE_NS (50 * WI_MILLISECOND)
-
-/* -- the counters file ------------------------------------------------------ */
-
-/* Events that the pool is not through with, and their bytes, as far as batches are over. */
-static void
-sum_waiting(const struct wi_pool *pool, weir_counters_pool *entry)
-{
-	uint32_t lane_count = wi_load_acquire(&pool->lanes->count);         /* E8 */
-
-	for (uint32_t l = 0; l < lane_count; l++) {
-		const struct wi_lane *lane = pool->lanes->lane[l];
-		const struct wi_ring *ring = wi_load_acquire(&lane->ring);      /* E8 */
-		uint64_t through = UINT64_MAX, done = UINT64_MAX;
-
-		for (uint32_t left = pool->cursors; left; left &= left - 1) {
-			uint32_t cursor = (uint32_t)__builtin_ctz(left);
-
-			through = WI_MIN(through, wi_load_relaxed(&lane->lease[cursor].sequence));
-			done = WI_MIN(done, wi_load_relaxed(&ring->cursor[cursor].done));
-		}
-		/* The tail last: both only grow. */
-		entry->waiting += wi_load_relaxed(&ring->tail.count) - through;
-		entry->waiting_bytes += wi_load_relaxed(&ring->tail.position) - done;
-	}
-}
-
-/* Places in the bus's list, of the pools that have these cursors. */
-static uint32_t
-pools_of(const weir_bus *bus, uint32_t cursors)
-{
-	uint32_t places = 0;
-
-	for (uint32_t i = 0; i < bus->pool_count; i++)
-		if (bus->pools[i]->cursors & cursors)
-			places |= 1u << i;
-	return places;
-}
-
-static void
-show_pool(weir_bus *bus, const struct wi_pool *pool)
-{
-	weir_counters_pool *entry = wi_counters_entry(&bus->counters, WEIR_COUNTERS_POOLS);
-	weir_pool_counts sum = { 0 };
-
-	if (!entry)
-		return;
-	wi_pool_sum(pool, &sum);
-	memcpy(entry->name, pool->name, sizeof entry->name);
-	entry->seen = sum.seen, entry->routed = sum.routed, entry->unrouted = sum.unrouted;
-	entry->batches = sum.batches, entry->parks = sum.parks, entry->wakes = sum.wakes;
-	entry->late_wakes = sum.late_wakes, entry->steals = sum.steals;
-	entry->skipped_behind = sum.skipped_behind, entry->stuck = sum.stuck;
-	entry->dispatcher_count = pool->dispatcher_count;
-	entry->wait = pool->wait;
-	entry->order = pool->order;
-	entry->behind = pool->behind;
-	entry->after = pools_of(bus, pool->after);
-	entry->batch_count_max = pool->batch_count_max;
-	entry->batch_ns_max = pool->batch_ns_max;
-	entry->spin_ns = pool->spin_ns;
-	entry->sleep_ns = pool->sleep_ns;
-	for (uint32_t i = 0; i < pool->dispatcher_count; i++)
-		entry->busy_ns += wi_load_relaxed(&pool->dispatcher[i].busy_ns);
-	sum_waiting(pool, entry);
-}
-
-static void
-show_dispatchers(weir_bus *bus, const struct wi_pool *pool, uint32_t number)
-{
-	for (uint32_t i = 0; i < pool->dispatcher_count; i++) {
-		const struct wi_dispatcher *dispatcher = &pool->dispatcher[i];
-		weir_counters_dispatcher *entry = wi_counters_entry(&bus->counters, WEIR_COUNTERS_DISPATCHERS);
-		/* A subscription's memory stays: a stale pointer still points to one. */
-		const struct wi_subscription *in = wi_load_acquire(&dispatcher->in);
-
-		if (!entry)
-			continue;
-		entry->pool = number;
-		entry->index = i;
-		entry->thread = wi_load_relaxed(&dispatcher->thread_id);
-		entry->in_batch = wi_load_relaxed(&dispatcher->boundary) & 1;
-		entry->subscription = in ? wi_load_relaxed(&in->id) : 0;
-		entry->routed = wi_load_relaxed(&dispatcher->routed);
-		entry->unrouted = wi_load_relaxed(&dispatcher->unrouted);
-		entry->batches = wi_load_relaxed(&dispatcher->batches);
-		entry->parks = wi_load_relaxed(&dispatcher->parks);
-		entry->wakes = wi_load_relaxed(&dispatcher->wakes);
-		entry->late_wakes = wi_load_relaxed(&dispatcher->late_wakes);
-		entry->steals = wi_load_relaxed(&dispatcher->steals);
-		entry->busy_ns = wi_load_relaxed(&dispatcher->busy_ns);
-		if (dispatcher->watch.call.in)
-			entry->lasted_ns = dispatcher->watch.lasted;
-	}
-}
-
-/* Bytes that the slowest pool is not through with. */
-static uint32_t
-in_ring(const struct wi_ring *ring)
-{
-	uint64_t tail = wi_load_relaxed(&ring->tail.position), least = tail;
-
-	for (int i = 0; i < WI_CURSOR_COUNT_MAX; i++)
-		least = WI_MIN(least, wi_load_relaxed(&ring->cursor[i].position));
-	return (uint32_t)(tail - least);
-}
-
-static void
-show_producer(void *context, const struct wi_lane *lane)
-{
-	struct wi_counters *counters = context;
-	weir_counters_producer *entry = wi_counters_entry(counters, WEIR_COUNTERS_PRODUCERS);
-	weir_producer_counts sum = { 0 };
-
-	if (!entry)
-		return;
-	if (lane->state == WI_LANE_OPEN)
-		wi_producer_sum(lane->producer, &sum);
-	memcpy(entry->name, lane->name, sizeof entry->name);
-	entry->source = lane->source;
-	entry->open = lane->state == WI_LANE_OPEN;
-	entry->ring_size = lane->ring->size;
-	entry->in_ring = in_ring(lane->ring);
-	entry->committed = sum.committed, entry->bytes = sum.bytes;
-	entry->refused_full = sum.refused_full, entry->refused_size = sum.refused_size;
-	entry->refused_busy = sum.refused_busy, entry->refused_hops = sum.refused_hops;
-	entry->refused_closed = sum.refused_closed, entry->refused_invalid = sum.refused_invalid;
-	entry->discarded = sum.discarded, entry->aborted = sum.aborted;
-}
-
-static void
-show_subscription(weir_bus *bus, const struct wi_subscription *subscription)
-{
-	weir_counters_subscription *entry = wi_counters_entry(&bus->counters, WEIR_COUNTERS_SUBSCRIPTIONS);
-	weir_subscription_counts sum = { 0 };
-
-	if (!entry)
-		return;
-	wi_subscription_sum(subscription, &sum);
-	snprintf(entry->name, sizeof entry->name, "%s", subscription->name);
-	snprintf(entry->pattern, sizeof entry->pattern, "%s", subscription->pattern);
-	entry->id = subscription->id;
-	while (entry->pool < bus->pool_count && bus->pools[entry->pool] != subscription->pool)
-		entry->pool++;
-	entry->state = sum.state;
-	entry->priority = subscription->priority;
-	entry->serial = subscription->serial;
-	entry->due = sum.due, entry->ok = sum.ok, entry->failed = sum.failed;
-	entry->running = sum.due - sum.ok - sum.failed - sum.skipped_quarantine -
-	                 sum.skipped_paused - sum.skipped_unsubscribed;
-	entry->skipped_quarantine = sum.skipped_quarantine;
-	entry->skipped_paused = sum.skipped_paused;
-	entry->skipped_unsubscribed = sum.skipped_unsubscribed;
-	entry->failed_batches = sum.failed_batches;
-	entry->quarantines = sum.quarantines;
-	memcpy(entry->failure_count, sum.failure_count, sizeof entry->failure_count);
-	memcpy(entry->failure_code, sum.failure_code, sizeof entry->failure_code);
-}
-
-/* Together, since the others name pools by their place. */
-static void
-show_pools(weir_bus *bus)
-{
-	pthread_mutex_lock(&bus->control);
-	for (uint32_t i = 0; i < bus->pool_count; i++)
-		show_pool(bus, bus->pools[i]);
-	for (uint32_t i = 0; i < bus->pool_count; i++)
-		show_dispatchers(bus, bus->pools[i], i);
-	for (uint32_t i = 0; i < bus->registry.count; i++) {
-		const struct wi_subscription *subscription = wi_registry_get(&bus->registry, i);
-
-		if (subscription->stage != WI_STAGE_FREE)
-			show_subscription(bus, subscription);
-	}
-	pthread_mutex_unlock(&bus->control);
-}
-
-static void
-show_counters(weir_bus *bus)
-{
-	struct wi_counters *counters = &bus->counters;
-	weir_counters_header *header;
-	weir_bus_counts sum = { 0 };
-
-	if (counters->file < 0)
-		return;
-	header = wi_counters_header(counters);
-	wi_counters_begin(counters);
-	wi_bus_sum(bus, &sum, NULL, NULL, NULL);
-	header->lost = sum.lost;
-	header->in_flight = sum.in_flight;
-	header->topic_count = wi_load_relaxed(&bus->topics.count);
-	show_pools(bus);
-	wi_lanes_each(&bus->lanes, show_producer, counters);
-	if (!wi_counters_write(counters))
-		wi_bus_tell(bus, 4, "WEIR-COUNTERS", "the counters file could not be written");
-}
+#define FULL_WINDOW_NS (10 * WI_SECOND)         /* at most one message of full rings in this, */
+#define FULL_TOLD_NS WI_SECOND                  /*   of one that was full for so long in it */
 
 /* -- the thread ------------------------------------------------------------- */
 
@@ -232,6 +39,91 @@ check_tick(weir_bus *bus)
 	if (tick != WEIR_CLOCK_READ_ && (now > tick ? now - tick : tick - now) > STALE_NS)
 		wi_wake_tick(&bus->wake, WEIR_CLOCK_READ_);
 }
+
+/* -- rings that are full ---------------------------------------------------- */
+
+struct full_ring {
+	uint64_t ns;                    /* full, in this window */
+	struct wi_full_part most;       /* whose making most of it was */
+	char name[48];
+};
+
+static void
+find_fullest(void *context, const struct wi_lane *lane)
+{
+	const struct wi_full *full = &lane->full;
+	uint64_t ns = wi_load_relaxed(&full->ns) - full->told;
+	struct full_ring *fullest = context;
+
+	if (ns <= fullest->ns)
+		return;
+	*fullest = (struct full_ring){ .ns = ns };
+	snprintf(fullest->name, sizeof fullest->name, "%u%s%s", lane->index, lane->name[0] ? " " : "", lane->name);
+	for (int i = 0; i < WEIR_COUNTERS_BLAME_COUNT; i++) {
+		struct wi_full_part part = { .pool = wi_load_acquire(&full->part[i].pool),
+			                     .subscription = full->part[i].subscription,
+			                     .ns = wi_load_relaxed(&full->part[i].ns) - full->part_told[i] };
+
+		if (part.ns > fullest->most.ns)
+			fullest->most = part;
+	}
+}
+
+static void
+begin_window(void *context, const struct wi_lane *lane)
+{
+	struct wi_full *full = &((struct weir_bus *)context)->lanes.lane[lane->index]->full;
+
+	full->told = wi_load_relaxed(&full->ns);
+	for (int i = 0; i < WEIR_COUNTERS_BLAME_COUNT; i++)
+		full->part_told[i] = wi_load_relaxed(&full->part[i].ns);
+}
+
+/* The name of what is to blame; with the control lock. */
+static void
+name_part(weir_bus *bus, const struct wi_full_part *part, char *text, size_t size)
+{
+	const struct wi_subscription *subscription =
+	        wi_registry_get(&bus->registry, (uint32_t)part->subscription);
+	bool is_it = subscription && subscription->id == part->subscription;
+	const char *pool = "(closed)";
+
+	for (uint32_t i = 0; i < bus->pool_count; i++)
+		if (bus->pools[i]->serial == part->pool)
+			pool = bus->pools[i]->name;
+	if (!part->subscription)
+		snprintf(text, size, "pool %s in no handler: asleep, or without a processor", pool);
+	else
+		snprintf(text, size, "\"%.128s\" of pool %s", is_it ? subscription->name : "(gone)", pool);
+}
+
+static void
+tell_full(weir_bus *bus, uint64_t now)
+{
+	struct full_ring fullest = { .ns = FULL_TOLD_NS - 1 };
+	char part[256], text[512];
+
+	if (now - bus->full_window >= FULL_WINDOW_NS) {
+		wi_lanes_each(&bus->lanes, begin_window, bus);
+		bus->full_window = now;
+		bus->full_told = false;
+	}
+	if (bus->full_told)
+		return;
+	wi_lanes_each(&bus->lanes, find_fullest, &fullest);
+	if (!fullest.name[0])
+		return;
+	bus->full_told = true;
+	pthread_mutex_lock(&bus->control);
+	name_part(bus, &fullest.most, part, sizeof part);
+	pthread_mutex_unlock(&bus->control);
+	snprintf(text, sizeof text, "ring %s was full for %.1f s of the last %.1f s, %.0f %% of it in %s", fullest.name,
+	         (double)fullest.ns / 1e9, (double)(now - bus->full_window) / 1e9,
+	         100. * (double)fullest.most.ns / (double)fullest.ns, part);
+	wi_bus_tell(bus, 4, "WEIR-FULL", text);
+}
+
+/* -- the thread's work ------------------------------------------------------ */
 
 /* Rings that a stuck handler of a closed pool was in. */
 static void
@@ -290,7 +182,8 @@ keep(void *argument)
 			period = is_active(bus) ? BUSY_NS : IDLE_NS;
 			check_tick(bus);
 			bury_abandoned(bus);
-			show_counters(bus);
+			wi_show(bus);
+			tell_full(bus, now);
 			shown = now;
 		}
 		retry = more ? WI_MIN(retry * 2, RETRY_MAX_NS) : RETRY_NS;
@@ -315,7 +208,7 @@ run(void *argument)
 bool
 wi_keeper_start(weir_bus *bus)
 {
-	show_counters(bus);
+	wi_show(bus);
 	bus->keeper_started = wi_thread_start(&bus->keeper, run, bus);
 	return bus->keeper_started;
 }

@@ -25,6 +25,7 @@ struct wi_lease {
 	uint32_t last_holder;           /* to count what was taken over */
 	uint64_t position;              /* the cursor, without touching the producer's side */
 	uint64_t sequence;              /* events of this ring that the pool is through with */
+	uint64_t most;                  /* bytes that were found waiting, at most */
 	uint64_t first;                 /* what `sequence` was when the pool opened */
 };
 

@@ -34,6 +34,8 @@ wi_dispatcher_enter(struct wi_dispatcher *dispatcher)
 	return before;
 }
 
+#define SAMPLE_MAX_NS (3600 * WI_SECOND)         /* or more: never */
+
 /* -- a handler that forks --------------------------------------------------- */
 
 /*
@@ -170,6 +172,7 @@ take_options(struct wi_pool *pool, const weir_pool_options *options)
 {
 	pool->batch_count_max = options->batch_count_max ? options->batch_count_max : 1024;
 	pool->batch_ns_max = options->batch_ns_max ? options->batch_ns_max : WI_MILLISECOND;
+	pool->sample_ns = options->sample_ns ? WI_MIN(options->sample_ns, SAMPLE_MAX_NS) : 20 * WI_MICROSECOND;
 	pool->sleep_ns = options->sleep_ns ? options->sleep_ns : 100 * WI_MICROSECOND;
 	pool->spin_ns = options->spin_ns ? options->spin_ns : 20 * WI_MICROSECOND;
 	pool->stuck_after_ns = options->stuck_after_ns ? options->stuck_after_ns : WI_SECOND;
@@ -197,6 +200,7 @@ init_dispatcher(struct wi_pool *pool, uint32_t index)
 	dispatcher->pool = pool;
 	dispatcher->index = index;
 	dispatcher->check_count = 1;
+	dispatcher->sample_at = pool->sample_ns == SAMPLE_MAX_NS ? UINT64_MAX : 0;
 	dispatcher->batch_count_max = pool->batch_count_max;
 	dispatcher->park_credit = 10;
 	dispatcher->seen = wi_memory_take(lanes * sizeof *dispatcher->seen);
@@ -228,6 +232,8 @@ take_cursors(struct wi_pool *pool)
 	                           pool->behind == WEIR_BEHIND_SKIP, &pool->cursors))
 		return false;
 	pool->has_cursors = true;
+	for (left = pool->cursors; left; left &= left - 1)
+		wi_store_release(&pool->lanes->pool[__builtin_ctz(left)], pool);
 	left = pool->cursors;
 	for (uint32_t i = 0; i < pool->dispatcher_count; i++) {
 		pool->dispatcher[i].cursor = (uint32_t)__builtin_ctz(left);
@@ -259,6 +265,37 @@ start_dispatchers(struct wi_pool *pool)
 	return WEIR_OK;
 }
 
+/* -- memory that stays what it is ------------------------------------------- */
+
+static pthread_mutex_t spare_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static struct wi_pool *
+take_memory(struct wi_lanes *lanes, uint32_t count)
+{
+	size_t size = sizeof(struct wi_pool) + count * sizeof(struct wi_dispatcher);
+	struct wi_pool **at = &lanes->spare_pools, *pool;
+
+	pthread_mutex_lock(&spare_lock);
+	while (*at && (*at)->dispatcher_count != count)
+		at = &(*at)->spare_next;
+	pool = *at;
+	if (pool)
+		*at = pool->spare_next;
+	pthread_mutex_unlock(&spare_lock);
+	return pool ? memset(pool, 0, size) : wi_memory_lines(size);
+}
+
+static void
+give_memory(struct wi_pool *pool)
+{
+	struct wi_lanes *lanes = pool->lanes;
+
+	pthread_mutex_lock(&spare_lock);
+	pool->spare_next = lanes->spare_pools;
+	lanes->spare_pools = pool;
+	pthread_mutex_unlock(&spare_lock);
+}
+
 weir_status
 wi_pool_create(weir_bus *bus, const weir_pool_options *options, uint32_t after, struct wi_lanes *lanes,
                uint32_t *dispatcher_total, void (*tell)(weir_bus *, int, const char *, const char *),
@@ -266,7 +303,7 @@ wi_pool_create(weir_bus *bus, const weir_pool_options *options, uint32_t after, 
 {
 	uint32_t count = options->dispatcher_count == WEIR_MANUAL || !options->dispatcher_count
 	                 ? 1 : options->dispatcher_count;
-	struct wi_pool *pool = wi_memory_lines(sizeof *pool + count * sizeof *pool->dispatcher);
+	struct wi_pool *pool = take_memory(lanes, count);
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	weir_status status;
 
@@ -283,6 +320,7 @@ wi_pool_create(weir_bus *bus, const weir_pool_options *options, uint32_t after, 
 	pool->hop_count_max = lanes->hop_count_max;
 	pool->cpus_allowed = wi_cpus_allowed();
 	pool->after = after;
+	pool->serial = ++lanes->last_pool_serial;
 	status = wi_routes_init(&pool->routes);
 	if (status == WEIR_OK)
 		status = start_dispatchers(pool);
@@ -363,7 +401,19 @@ wi_pool_destroy(struct wi_pool *pool)
 	}
 	wi_routes_fini(&pool->routes);
 	free_parts(pool->retired);
-	wi_memory_give(pool);
+	give_memory(pool);
+}
+
+void
+wi_pools_fini(struct wi_lanes *lanes)
+{
+	struct wi_pool *pool, *next;
+
+	for (pool = lanes->spare_pools; pool; pool = next) {
+		next = pool->spare_next;
+		wi_memory_give(pool);
+	}
+	lanes->spare_pools = NULL;
 }
 
 static bool

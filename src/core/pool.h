@@ -21,6 +21,7 @@
 
 #include "core/producer.h"
 #include "core/route.h"
+#include "core/times.h"
 
 enum { WI_DISPATCHER_COUNT_MAX = 256 };
 
@@ -80,6 +81,10 @@ struct wi_dispatcher {
 	uint64_t ticked;                /* when this dispatcher moved the bus's tick last */
 	uint32_t check_count;           /* events until the clock is read within a batch */
 	uint32_t batch_count_max;       /* the pool's, or what is left to a poll */
+	uint64_t sample_at;             /* not before: the next sample of times */
+	uint64_t sampled;               /* when the last one was taken */
+	uint32_t sample_passes;         /* walks since */
+	uint32_t random;
 	uint64_t *seen;                 /* of each lane: its cursor as this dispatcher last knew it */
 	uint64_t *waiting;              /* of a neighbour's lane: the cursor that had events behind it */
 	uint32_t *busy;                 /* lanes that are looked at in each pass */
@@ -95,6 +100,7 @@ struct wi_dispatcher {
 	WI_ALIGNED uint64_t routed;
 	uint64_t unrouted, skipped_behind, batches, parks, wakes, late_wakes, steals;
 	uint64_t busy_ns;               /* passes that found events */
+	struct wi_times waited;         /* from an event's time to its first call */
 
 	WI_ALIGNED struct wi_watch watch;       /* the keeper's */
 
@@ -121,6 +127,7 @@ struct wi_pool {
 	uint64_t batch_ns_max;
 	uint64_t spin_ns, sleep_ns;
 	uint64_t stuck_after_ns;
+	uint64_t sample_ns;
 	weir_wait wait;
 	weir_order order;
 	weir_behind behind;
@@ -152,6 +159,8 @@ struct wi_pool {
 	uint32_t closing;               /* control lock, as the rest: */
 	uint32_t users;                 /* who looks at it without the lock; the last one destroys */
 	uint32_t buried;                /*   what is closed */
+	uint64_t serial;                /* of all pools of the bus; from 1 */
+	struct wi_pool *spare_next;
 	struct wi_part *retired;        /* parts of its routes that wait for their grace period */
 
 	struct wi_subscription *quiet;          /* of a manual pool: `released` is to be called */
@@ -172,8 +181,14 @@ weir_status wi_pool_create(weir_bus *bus, const weir_pool_options *options, uint
 /* Asks the dispatchers to leave; false if one is still there at the deadline. */
 bool wi_pool_stop(struct wi_pool *pool, uint64_t deadline);
 
-/* Only after wi_pool_stop() said true. */
+/*
+ * Only after wi_pool_stop() said true. The memory goes to the next pool of as many dispatchers:
+ * producers may still look at it (blame.h).
+ */
 void wi_pool_destroy(struct wi_pool *pool);
+
+/* The memory, when there are no producers any more. */
+void wi_pools_fini(struct wi_lanes *lanes);
 
 /*
  * Takes the leases of a pool that stops, for ever, and gives its rings up; those that a stuck

@@ -363,6 +363,9 @@ open_locked(struct wi_lanes *lanes, const weir_producer_options *options, enum w
 	wi_store_relaxed(&lane->source, ++lanes->last_source);
 	wi_store_relaxed(&lane->first_sequence, producer->first_sequence);
 	lane->state = WI_LANE_OPEN;
+	memset(&lane->full, 0, sizeof lane->full);
+	for (uint32_t i = 0; i < WI_CURSOR_COUNT_MAX; i++)
+		wi_store_relaxed(&lane->lease[i].most, 0u);
 	snprintf(lane->name, sizeof lane->name, "%s", options->name ? options->name : "");
 	add_lane(lanes, lane, kind);
 	if (kind != WI_PRODUCER_DISPATCHER)
@@ -609,6 +612,8 @@ wi_lanes_close_cursors(struct wi_lanes *lanes, uint32_t cursors, bool again)
 	pthread_mutex_lock(&lock);
 	lanes->cursors_used &= ~cursors;
 	wi_store_relaxed(&lanes->cursors_skip, lanes->cursors_skip & ~cursors);
+	for (uint32_t left = cursors; left; left &= left - 1)
+		wi_store_relaxed(&lanes->pool[__builtin_ctz(left)], NULL);
 	if (again) {
 		lanes->cursors_taken &= ~cursors;
 		for (uint32_t i = 0; i < lanes->count; i++)

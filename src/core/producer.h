@@ -30,6 +30,7 @@
 #include <pthread.h>
 #include <weir/weir.h>
 
+#include "core/full.h"
 #include "core/lease.h"
 #include "core/ring.h"
 #include "core/topic.h"
@@ -93,6 +94,7 @@ struct wi_lane {
 	bool onward;                    /* a dispatcher's own; never given to a user */
 	struct wi_ring *old_rings[WI_RING_SIZES];       /* one of each size: a dispatcher may still look at it */
 	struct wi_lease lease[WI_CURSOR_COUNT_MAX];
+	struct wi_full full;            /* the producer's */
 };
 
 struct wi_lanes {
@@ -108,6 +110,11 @@ struct wi_lanes {
 	uint32_t cursor_count;          /* cursors [0, cursor_count) may be in use */
 	uint32_t cursors_used, cursors_taken;   /* bits: followed by a pool; not to be given to another */
 	uint32_t cursors_skip;          /* bits: producers may move them (WEIR_BEHIND_SKIP) */
+	struct wi_pool *pool[WI_CURSOR_COUNT_MAX];      /* whose cursor it is; the memory stays: see pool.c */
+	struct wi_pool *spare_pools;    /* memory of closed ones */
+	uint64_t last_pool_serial;
+	/* A producer is refused because of this cursor; NULL: nobody wants to know. */
+	void (*blame)(struct wi_lanes *lanes, struct wi_lane *lane, uint32_t cursor);
 	uint64_t serial;
 	weir_clock clock;
 	struct wi_wake *wake;

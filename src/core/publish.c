@@ -83,6 +83,19 @@ refuse(struct wi_producer *producer, uint64_t *counter, weir_status status)
 	return leave(producer, status);
 }
 
+/* The ring is full. counted: it is one more refusal, and not one more try of a publish that waits. */
+static WI_COLD weir_status
+refuse_full(struct wi_producer *producer, bool counted)
+{
+	struct wi_lane *lane = producer->lane;
+	struct wi_lanes *lanes = producer->lanes;
+
+	if (wi_full_refused(&lane->full, tail_of(producer)->count) && lanes->blame)
+		lanes->blame(lanes, lane, producer->slowest);
+	wi_add_own(&producer->counts.refused_full, counted);
+	return leave(producer, WEIR_EFULL);
+}
+
 /* Everything up to `end`, `count` records, is committed. Ends the call. */
 static weir_status
 show(struct wi_producer *producer, uint64_t end, uint64_t count)
@@ -298,11 +311,8 @@ publish_inside(struct wi_producer *producer, weir_topic topic, const weir_attrib
 	if (disabled(producer))
 		return refuse(producer, &producer->counts.discarded, WEIR_OK);
 	position = tail_of(producer)->position;
-	if (!fits(producer, position + entry.need)) {
-		if (!count_full)
-			return leave(producer, WEIR_EFULL);
-		return refuse(producer, &producer->counts.refused_full, WEIR_EFULL);
-	}
+	if (!fits(producer, position + entry.need))
+		return refuse_full(producer, count_full);
 	event = write_in_ring(producer, position, &entry);
 	if (size)
 		memcpy(event + 1, data, size);
@@ -373,7 +383,7 @@ wi_publish_failure(struct wi_producer *producer, uint32_t hops, const weir_trace
 	position = tail_of(producer)->position;
 	/* Up to the cursors themselves, and past the gates: what is shut is the way for others. */
 	if (position + entry.need > limit_for(producer, position + entry.need))
-		return refuse(producer, &producer->counts.refused_full, WEIR_EFULL);
+		return refuse_full(producer, true);
 	payload = (unsigned char *)(write_in_ring(producer, position, &entry) + 1);
 	memcpy(payload, failure, failure->size);
 	if (failure->payload_copied)
@@ -491,7 +501,7 @@ weir_reserve_slow_(weir_producer *handle, weir_topic topic, const weir_attribute
 	if (disabled(producer) || producer->scratch_count)
 		return reserve_scratch(producer, &entry, ret_data);
 	if (!fits(producer, open_end(producer) + entry.need))
-		return refuse(producer, &producer->counts.refused_full, WEIR_EFULL);
+		return refuse_full(producer, true);
 	event = write_in_ring(producer, open_end(producer), &entry);
 	*ret_data = event + 1;
 	return open_one(producer, event, entry.need);

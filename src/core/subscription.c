@@ -66,6 +66,7 @@ wi_subscription_init(struct wi_subscription *subscription, const char *pattern,
 	subscription->quarantine_until = 0;
 	subscription->own = strncmp(pattern, "weir.", 5) == 0;
 	subscription->priority = options->priority;
+	subscription->last_code = 0;
 	subscription->serial = serial;
 	subscription->topic = 0;
 	subscription->boundaries_noted = false;

@@ -27,6 +27,7 @@
 
 #include "base/atomic.h"
 #include "base/compiler.h"
+#include "core/times.h"
 
 /*
  * Low half of wi_subscription.word; 0 is the fast case: active, nothing to look at. The bits from
@@ -69,6 +70,7 @@ struct wi_tally {
 	int32_t again_code;                /* one more under it need only be counted; 0: none */
 	bool gathered;                     /* it is in the dispatcher's list */
 	struct wi_tally *gathered_next;
+	struct wi_times times;             /* of its calls */
 };
 
 struct wi_pool;
@@ -103,6 +105,7 @@ struct wi_subscription {
 	uint32_t topic;                    /* of an exact pattern; 0: a wildcard */
 	uint32_t tally_count;
 	int32_t priority;
+	int32_t last_code;                 /* of its last failure */
 	uint32_t index;
 	uint32_t generation;
 	enum wi_subscription_stage stage;  /* the reclaimer's */

@@ -86,6 +86,7 @@ open_bus(uint32_t dispatchers, bool behind, weir_fence fence, weir_order order, 
 	pool_options.dispatcher_count = dispatchers;
 	pool_options.order = order;
 	pool_options.behind = skip;
+	pool_options.sample_ns = 1;             /* as often as can be */
 	pool_options.batch_count_max = 20;      /* many batches, and some of several events */
 	pool_options.thread_begin = begin_thread;
 	pool_options.thread_end = end_thread;

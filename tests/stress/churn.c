@@ -471,6 +471,7 @@ open_visitor(struct visitor *visitor, weir_pool *before, const struct audit *fro
 	options.wait = waits[chance_below(chance, 4)];
 	options.order = mode == MODE_KEY ? WEIR_ORDER_KEY : WEIR_ORDER_PRODUCER;
 	options.behind = mode == MODE_SKIP ? WEIR_BEHIND_SKIP : WEIR_BEHIND_HOLD;
+	options.sample_ns = chance_one_in(chance, 2) ? 1 : 0;
 	options.dispatcher_count = 1 + (uint32_t)chance_below(chance, 3);
 	options.batch_count_max = chance_one_in(chance, 2) ? 0 : 1 + (uint32_t)chance_below(chance, 8);
 	options.after = &before;

@@ -255,8 +255,10 @@ open_bus(void)
 	pool.batch_count_max = batch_count[chance_below(&chance, 3)];
 	pool.order = stress.settings.mode == MODE_KEY ? WEIR_ORDER_KEY : WEIR_ORDER_PRODUCER;
 	pool.behind = stress.settings.mode == MODE_SKIP ? WEIR_BEHIND_SKIP : WEIR_BEHIND_HOLD;
+	pool.sample_ns = chance_one_in(&chance, 2) ? 1 : 0;
 	pool.thread_begin = handlers_thread_begin;
-	printf("clock %d, batches of %u\n", (int)options.clock, pool.batch_count_max);
+	printf("clock %d, batches of %u, samples after %d ns\n", (int)options.clock, pool.batch_count_max,
+	       (int)pool.sample_ns);
 	CHECK_OK(weir_bus_open(&options, &pool, &stress.bus));
 }
 

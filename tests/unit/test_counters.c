@@ -113,11 +113,13 @@ test_layout(void **state)
 	assert_int_equal(sizeof(weir_counters_section), 24);
 	assert_int_equal(offsetof(weir_counters_header, sequence), 24);
 	assert_int_equal(offsetof(weir_counters_header, section), 72 + 64 + 16);
-	assert_int_equal(sizeof(weir_counters_header), 72 + 64 + 16 + 4 * 24);
-	assert_int_equal(sizeof(weir_counters_pool), 64 + 10 * 8 + 16);
-	assert_int_equal(sizeof(weir_counters_dispatcher), 16 + 8 * 8);
-	assert_int_equal(sizeof(weir_counters_producer), 32 + 16 + 10 * 8);
-	assert_int_equal(sizeof(weir_counters_subscription), 64 + 256 + 24 + 9 * 8 + 8 * 8 + 8 * 4);
+	assert_int_equal(sizeof(weir_counters_header), 72 + 64 + 16 + 5 * 24);
+	assert_int_equal(sizeof(weir_counters_pool), 64 + 10 * 8 + 16 + 8 + 6 * 8);
+	assert_int_equal(sizeof(weir_counters_dispatcher), 16 + 10 * 8);
+	assert_int_equal(sizeof(weir_counters_blame), 24);
+	assert_int_equal(sizeof(weir_counters_producer), 32 + 16 + 10 * 8 + 8 + 3 * 8 + 6 * 24 + 8 + 8 * 8);
+	assert_int_equal(sizeof(weir_counters_subscription), 64 + 256 + 24 + 10 * 8 + 8 * 8 + 8 * 4);
+	assert_int_equal(sizeof(weir_counters_times), 16 + 3 * 8 + 128 * 8);
 }
 
 static void
@@ -295,6 +297,13 @@ test_contents(void **state)
 	assert_int_equal(subscription->failed, 750);
 	assert_int_equal(subscription->failure_code[0], 42);
 	assert_int_equal(subscription->failure_count[0], 750);
+	assert_int_equal(subscription->last_code, 42);
+	assert_int_equal(subscription_of(bytes, &header, counting)->last_code, 0);
+	assert_true(subscription->serial > subscription_of(bytes, &header, counting)->serial);
+	assert_int_equal(written->full_count, 0);
+	assert_int_equal(written->slowest, UINT32_MAX);
+	assert_int_equal(written->in_pool, UINT32_MAX);
+	assert_true(written->high_water > 0 && written->high_water <= 32000);
 	free(bytes);
 	weir_producer_close(producer);
 	unit_close(bus);
@@ -368,6 +377,102 @@ test_stuck_is_seen(void **state)
 	}
 	assert_true(seen);
 	unit_gate_pass(&gate, 1);
+	weir_producer_close(producer);
+	unit_close(bus);
+	unit_remove_directory(directory);
+}
+
+/* -- what is full, and why --------------------------------------------------- */
+
+/* The entry for what has been sampled of it. */
+static const weir_counters_times *
+times_of(const unsigned char *bytes, const weir_counters_header *header, uint32_t kind, uint32_t pool,
+	 uint64_t subscription)
+{
+	for (uint32_t i = 0; i < header->section[WEIR_COUNTERS_TIMES].count; i++) {
+		const weir_counters_times *times = entry_of(bytes, header, WEIR_COUNTERS_TIMES, i);
+
+		if (times->kind == kind && times->pool == pool && times->subscription == subscription)
+			return times;
+	}
+	return NULL;
+}
+
+static bool
+tells_why(const unsigned char *bytes, const weir_counters_header *header, weir_subscription slow)
+{
+	const weir_counters_producer *producer = producer_of(bytes, header, "pressing");
+	const weir_counters_pool *pools = entry_of(bytes, header, WEIR_COUNTERS_POOLS, 0);
+	const weir_counters_dispatcher *dispatcher = entry_of(bytes, header, WEIR_COUNTERS_DISPATCHERS, 1);
+	const weir_counters_blame *blame = producer->blame;
+
+	while (blame < producer->blame + WEIR_COUNTERS_BLAME_COUNT - 1 && blame->subscription != slow.id)
+		blame++;
+	return producer->full_count == 1 && producer->full_ns > 100000000 && producer->full_since > 0 &&
+	       producer->full_since <= header->heartbeat && blame->subscription == slow.id &&
+	       blame->pool == 1 && blame->ns > producer->full_ns / 2 && blame->ns <= producer->full_ns &&
+	       producer->in_pool == 1 && producer->in_count == 1 && producer->in[0] == slow.id &&
+	       producer->slowest == 1 && producer->in_ring > 3072 && producer->high_water > 2048 &&
+	       pools[1].after == 1 && pools[0].after == 0 && pools[1].waiting >= 20 &&
+	       pools[1].waiting_bytes == producer->in_ring && pools[0].waiting == 0 &&
+	       pools[1].batch_count_max == 5 && pools[1].spin_ns == 1000 &&
+	       dispatcher->lasted_ns > 50000000 && pools[0].busy_ns > 0;
+}
+
+static void
+test_full_is_seen(void **state)
+{
+	char *directory = unit_make_directory(), path[512], payload[100] = {0};
+	weir_producer_options producer_options = WEIR_PRODUCER_OPTIONS_INIT;
+	weir_pool_options pool_options = WEIR_POOL_OPTIONS_INIT;
+	uint64_t end = unit_now() + UNIT_PATIENCE, count = 0;
+	weir_bus *bus = open_in(directory, "full");
+	weir_pool *first = weir_bus_default_pool(bus), *second;
+	const weir_counters_times *waited, *handled;
+	weir_counters_header header;
+	weir_producer *producer;
+	weir_subscription slow;
+	struct unit_gate gate;
+	unsigned char *bytes;
+	bool seen = false;
+	weir_topic topic;
+
+	(void)state;
+	unit_gate_init(&gate);
+	pool_options.after = &first;
+	pool_options.after_count = 1;
+	pool_options.batch_count_max = 5;
+	pool_options.spin_ns = 1000;
+	assert_ok(weir_pool_open(bus, &pool_options, &second));
+	unit_subscribe(bus, "a", unit_count, &count);
+	slow = unit_subscribe_in(bus, second, "a", unit_gate_handler, &gate);
+	producer_options.name = "pressing";
+	producer_options.ring_size = 4096;
+	assert_ok(weir_producer_open(bus, &producer_options, &producer));
+	topic = unit_topic(bus, "a");
+	while (!seen && unit_now() < end) {
+		(void)weir_publish(producer, topic, payload, sizeof payload);
+		nap(1000000);
+		assert_int_equal(find_files(directory, path, sizeof path), 1);
+		bytes = snapshot_of(path, &header);
+		seen = header.section[WEIR_COUNTERS_PRODUCERS].count == 3 && tells_why(bytes, &header, slow);
+		free(bytes);
+	}
+	assert_true(seen);
+	unit_gate_pass(&gate, 1000);
+	assert_ok(weir_bus_flush(bus, UNIT_PATIENCE));
+	for (seen = false; !seen && unit_now() < end; nap(20000000)) {
+		assert_ok(weir_publish(producer, topic, payload, sizeof payload));
+		bytes = snapshot_of(path, &header);
+		waited = times_of(bytes, &header, WEIR_COUNTERS_WAITING, 1, 0);
+		handled = times_of(bytes, &header, WEIR_COUNTERS_HANDLING, 1, slow.id);
+		seen = producer_of(bytes, &header, "pressing")->full_since == 0 && waited && handled &&
+		       handled->samples > 0 && handled->max_ns > 100000000 && waited->samples > 0 &&
+		       times_of(bytes, &header, WEIR_COUNTERS_WAITING, 0, 0) != NULL;
+		free(bytes);
+	}
+	assert_true(seen);
+	unit_gate_pass(&gate, 1000);
 	weir_producer_close(producer);
 	unit_close(bus);
 	unit_remove_directory(directory);
@@ -518,7 +623,7 @@ test_damaged_file(void **state)
 
 /* -- below the bus ---------------------------------------------------------- */
 
-static const uint32_t capacity[WEIR_COUNTERS_SECTION_COUNT] = {1, 2, 300, 3};
+static const uint32_t capacity[WEIR_COUNTERS_SECTION_COUNT] = {1, 2, 300, 3, 4};
 
 static void
 test_sections(void **state)
@@ -687,6 +792,7 @@ main(void)
 		cmocka_unit_test(test_file),
 		cmocka_unit_test(test_contents),
 		cmocka_unit_test(test_stuck_is_seen),
+		cmocka_unit_test(test_full_is_seen),
 		cmocka_unit_test(test_default_directory),
 		cmocka_unit_test(test_no_file),
 		cmocka_unit_test(test_damaged_file),
