@@ -34,6 +34,85 @@ against_yardstick(struct bar_run *run, const struct bar *bar)
 	return true;
 }
 
+/* -- what sampling costs ---------------------------------------------------- */
+
+static double
+rate_with(uint32_t handlers, uint64_t sample_ns, uint64_t events)
+{
+	struct rig_options options = { .subscription_count = handlers, .sample_ns = sample_ns };
+	struct rig *rig = rig_open(&options);
+	double seconds;
+
+	if (!rig)
+		return -1;
+	seconds = load_timed(rig, LOAD_COPY, SIZE, WARM) > 0 ? load_timed(rig, LOAD_COPY, SIZE, events) : -1;
+	return rig_close(rig) && seconds > 0 ? (double)events / seconds / 1e6 : -1;
+}
+
+/* All of it on one processor: one thread publishes and polls, so no line comes from elsewhere. */
+static double
+rate_polled(uint64_t sample_ns, uint64_t events)
+{
+	enum { BURST = 256 };
+	weir_bus_options options = WEIR_BUS_OPTIONS_INIT;
+	weir_pool_options pool_options = WEIR_POOL_OPTIONS_INIT;
+	uint64_t payload[SIZE / sizeof(uint64_t)] = { 0 }, sum = 0, done = 0, began;
+	weir_subscription subscription;
+	weir_producer *producer;
+	weir_topic topic;
+	weir_bus *bus;
+
+	options.stats_dir = "";
+	pool_options.dispatcher_count = WEIR_MANUAL;
+	pool_options.sample_ns = sample_ns;
+	if (rig_failed(weir_bus_open(&options, &pool_options, &bus), "weir_bus_open") ||
+	    rig_failed(weir_topic_open(bus, "bench.before.update", &topic), "weir_topic_open") ||
+	    rig_failed(weir_subscribe(bus, ">", rig_sum, &sum, NULL, &subscription), "weir_subscribe") ||
+	    rig_failed(weir_producer_open(bus, NULL, &producer), "weir_producer_open"))
+		return -1;
+	began = machine_ns();
+	for (; done < events; done += BURST) {
+		for (int i = 0; i < BURST; i++)
+			weir_publish(producer, topic, payload, SIZE);
+		while (weir_pool_poll(weir_bus_default_pool(bus), BURST))
+			;
+	}
+	began = machine_ns() - began;
+	weir_producer_close(producer);
+	return rig_failed(weir_bus_close(bus, 0, NULL), "weir_bus_close") ? -1 : (double)done * 1e3 / (double)began;
+}
+
+static double
+rate_polled_without(uint64_t events)
+{
+	return rate_polled(WEIR_FOREVER, events);
+}
+
+static double
+rate_polled_sampled(uint64_t events)
+{
+	return rate_polled(0, events);
+}
+
+static double
+rate_8_without(uint64_t events)
+{
+	return rate_with(8, WEIR_FOREVER, events);
+}
+
+static double
+rate_8(uint64_t events)
+{
+	return rate_with(8, 0, events);
+}
+
+static bool
+sampling(struct bar_run *run, const struct bar *bar)
+{
+	return bar->parameter == 1 ? bar_between(run, rate_polled_without, rate_polled_sampled)
+	                           : bar_between(run, rate_8_without, rate_8);
+}
+
 /* -- several producers on one processor ------------------------------------- */
 
 enum { PRODUCERS_MAX = 64 };
@@ -136,6 +215,12 @@ const struct bar bars_speed[] = {
 	  .limit = 1.7, .raw = AGAINST, .run = against_yardstick, .parameter = LOAD_BATCH_16 },
 	{ .name = "batch-256", .what = "in place, 256 events a commit", .unit = "x yardstick",
 	  .limit = 1.7, .raw = AGAINST, .run = against_yardstick, .parameter = LOAD_BATCH_256 },
+	{ .name = "sampling-1", .what = "sampled times, one handler, from the own cache",
+	  .unit = "x without them", .limit = 0.98, .at_least = true, .run = sampling, .parameter = 1,
+	  .raw = { "M/s_without", "M/s_with", "M/s_without", NULL } },
+	{ .name = "sampling-8", .what = "sampled times, eight handlers, two processors",
+	  .unit = "x without them", .limit = 0.98, .at_least = true, .run = sampling, .parameter = 8,
+	  .raw = { "M/s_without", "M/s_with", "M/s_without", NULL } },
 	{ .name = "producers-3", .what = "3 producers on one processor", .unit = "x 1 producer",
 	  .limit = 0.8, .at_least = true, .run = many_producers, .parameter = 1u << 16 | 3,
 	  .raw = { "1_producer_M/s_before", "3_producers_M/s", "1_producer_M/s_after", NULL } },

@@ -284,7 +284,7 @@ struct weir_pool_options {
 	void (*thread_end)(void *context, uint32_t dispatcher);
 	void *thread_context;
 	/* The least time between two samples that a dispatcher takes of how long events wait and
-	 * calls last (<weir/counters.h>); an hour or more, as WEIR_FOREVER: none. Default 20 us. */
+	 * calls last (<weir/counters.h>); an hour or more, as WEIR_FOREVER: none. Default 100 us. */
 	uint64_t sample_ns;
 };
 

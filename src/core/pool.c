@@ -172,7 +172,7 @@ take_options(struct wi_pool *pool, const weir_pool_options *options)
 {
 	pool->batch_count_max = options->batch_count_max ? options->batch_count_max : 1024;
 	pool->batch_ns_max = options->batch_ns_max ? options->batch_ns_max : WI_MILLISECOND;
-	pool->sample_ns = options->sample_ns ? WI_MIN(options->sample_ns, SAMPLE_MAX_NS) : 20 * WI_MICROSECOND;
+	pool->sample_ns = options->sample_ns ? WI_MIN(options->sample_ns, SAMPLE_MAX_NS) : 100 * WI_MICROSECOND;
 	pool->sleep_ns = options->sleep_ns ? options->sleep_ns : 100 * WI_MICROSECOND;
 	pool->spin_ns = options->spin_ns ? options->spin_ns : 20 * WI_MICROSECOND;
 	pool->stuck_after_ns = options->stuck_after_ns ? options->stuck_after_ns : WI_SECOND;
