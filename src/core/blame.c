@@ -49,15 +49,12 @@ note_all(struct wi_full *full, const struct wi_pool *pool, uint32_t count)
 		wi_store_relaxed(&full->in[i], handler_of(&pool->dispatcher[i]));
 }
 
-/* Of a pool that has a cursor for each dispatcher, it is the one with this. NULL: all of them. */
+/* Who has the ring in hand; NULL: nobody. */
 RACY const struct wi_dispatcher *
 holder_of(const struct wi_pool *pool, const struct wi_lane *lane, uint32_t cursor, uint32_t count)
 {
 	uint32_t holder = wi_load_relaxed(&lane->lease[cursor].holder);
 
-	if (pool->order == WEIR_ORDER_KEY)
-		for (holder = 0; holder < count && pool->dispatcher[holder++].cursor != cursor; )
-			;
 	return holder && holder <= count ? &pool->dispatcher[holder - 1] : NULL;
 }
 

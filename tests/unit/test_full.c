@@ -166,7 +166,7 @@ static void
 test_pipeline(void **state)
 {
 	weir_bus *bus = unit_open_ring(4096);
-	weir_pool *front, *middle, *last, *beside;
+	weir_pool *front, *middle, *last, *beside, *gone;
 	weir_pool_options options = WEIR_POOL_OPTIONS_INIT;
 	weir_producer *producer;
 	weir_subscription slow;
@@ -175,8 +175,11 @@ test_pipeline(void **state)
 	weir_topic topic;
 
 	(void)state;
+	/* So that those behind come first where somebody looks for the slowest. */
+	assert_ok(weir_pool_open(bus, &options, &gone));
 	options.name = "front";
 	assert_ok(weir_pool_open(bus, &options, &front));
+	assert_ok(weir_pool_close(gone, UNIT_PATIENCE, NULL));
 	options.name = "middle";
 	options.after = &front;
 	options.after_count = 1;
@@ -248,6 +251,9 @@ test_nobody(void **state)
 	bus = unit_open(&bus_options, &options);
 	unit_subscribe(bus, "a", unit_count, &count);
 	producer = unit_producer(bus);
+	/* It has been in one before. */
+	assert_ok(weir_publish(producer, unit_topic(bus, "a"), NULL, 0));
+	assert_int_equal(weir_pool_poll(weir_bus_default_pool(bus), 10), 1);
 	press(producer, unit_topic(bus, "a"), 5 * MILLISECOND);
 	assert_blamed(producer, weir_bus_default_pool(bus), 0);
 	while (weir_pool_poll(weir_bus_default_pool(bus), 1000))
@@ -389,6 +395,8 @@ test_message(void **state)
 	assert_true(share > 70 && share <= 100);
 	assert_string_equal(name, "a");
 	assert_string_equal(pool, "default");
+	/* Once in ten seconds. */
+	press(producer, unit_topic(bus, "a"), full_of(producer)->ns + 400 * MILLISECOND);
 	assert_int_equal(told_count, 1);
 	unit_gate_pass(&gate, 1000);
 	unit_close(bus);

@@ -209,6 +209,35 @@ test_many(void **state)
 	unit_close(bus);
 }
 
+/* Of those that come one by one, one in 16, and one more each millisecond. */
+static void
+test_one_by_one(void **state)
+{
+	enum { COUNT = 3200 };
+	weir_bus *bus = open_sampling(1, 1, WEIR_ORDER_PRODUCER, WEIR_BEHIND_HOLD);
+	weir_producer *producer = unit_producer(bus);
+	weir_topic topic = unit_topic(bus, "a");
+	uint64_t count = 0, others = 0, began = unit_now();
+	weir_subscription counting, paused;
+	weir_counters_times times;
+
+	(void)state;
+	counting = unit_subscribe(bus, "a", unit_count, &count);
+	paused = unit_subscribe(bus, "a", unit_count, &others);
+	assert_ok(weir_subscription_pause(bus, paused, 1));
+	for (uint64_t i = 1; i <= COUNT; i++) {
+		assert_ok(weir_publish(producer, topic, NULL, 0));
+		while (unit_load(&count) < i)
+			;
+	}
+	times = times_of(bus, counting);
+	assert_true(times.samples > 10);
+	assert_true(times.samples <= COUNT / 16 + (unit_now() - began) / MILLISECOND + 2);
+	times = times_of(bus, paused);
+	assert_int_equal(times.samples, 0); /* it was not called */
+	unit_close(bus);
+}
+
 static void
 test_never(void **state)
 {
@@ -227,6 +256,42 @@ test_never(void **state)
 	assert_int_equal(times.samples, 0);
 	times = waits_of(bus);
 	assert_int_equal(times.samples, 0);
+	unit_close(bus);
+}
+
+static int
+take_20ms(const weir_event *event, const weir_delivery *delivery, void *context)
+{
+	(void)event, (void)delivery, (void)context;
+	nap(20 * MILLISECOND);
+	return 0;
+}
+
+/* A sampled event, too, goes only to who takes replayed ones. */
+static void
+test_replayed(void **state)
+{
+	weir_bus *bus = open_sampling(1, 1, WEIR_ORDER_PRODUCER, WEIR_BEHIND_HOLD);
+	weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+	weir_attributes attributes = WEIR_ATTRIBUTES_INIT;
+	weir_producer *producer = unit_producer(bus);
+	weir_topic topic = unit_topic(bus, "a");
+	weir_subscription subscription;
+	uint64_t live = 0, all = 0;
+
+	(void)state;
+	options.flags = WEIR_SUBSCRIPTION_REPLAYED;
+	unit_subscribe(bus, "a", unit_count, &live);
+	assert_ok(weir_subscribe(bus, "a", unit_count, &all, &options, &subscription));
+	attributes.flags = WEIR_ATTRIBUTE_REPLAYED;
+	for (int i = 0; i < 50; i++) {
+		assert_ok(weir_publish_with(producer, topic, i % 2 ? &attributes : NULL, NULL, 0));
+		nap(1100000);
+	}
+	assert_ok(weir_bus_flush(bus, UNIT_PATIENCE));
+	assert_true(times_of(bus, subscription).samples > 25);
+	assert_int_equal(live, 25);
+	assert_int_equal(all, 50);
 	unit_close(bus);
 }
 
@@ -257,6 +322,16 @@ test_waiting(void **state)
 	assert_int_equal(times.samples, 5);
 	assert_int_equal((int)share_of(&times, 19 * MILLISECOND, UINT64_MAX), 100);
 	assert_true(times.max_ns >= 20 * MILLISECOND && times.max_ns < 10 * UNIT_SECOND);
+	/* The handler's own time is none of it. */
+	unit_subscribe(bus, "slow", take_20ms, NULL);
+	for (int i = 0; i < 10; i++) {
+		assert_ok(weir_publish(producer, unit_topic(bus, "slow"), NULL, 0));
+		while (weir_pool_poll(weir_bus_default_pool(bus), 10))
+			;
+	}
+	times = waits_of(bus);
+	assert_true(times.samples >= 8);
+	assert_true(share_of(&times, 0, 15 * MILLISECOND) > 50);
 	unit_close(bus);
 }
 
@@ -310,7 +385,9 @@ main(void)
 		cmocka_unit_test(test_weights),
 		cmocka_unit_test(test_slow),
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_one_by_one),
 		cmocka_unit_test(test_never),
+		cmocka_unit_test(test_replayed),
 		cmocka_unit_test(test_waiting),
 		cmocka_unit_test(test_leaving),
 	};
