@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/fence.h"
+#include "base/probe.h"
 #include "core/failure.h"
 #include "core/publish.h"
 #include "core/record.h"
@@ -145,11 +146,13 @@ make_trial(struct wi_dispatcher *dispatcher, struct wi_tally *tally, const weir_
 {
 	struct wi_subscription *subscription = tally->subscription;
 	bool batched = subscription->batch_end != NULL;
+	uint64_t quarantines = tally->quarantines;
 
 	if (batched) {
 		tally->ok_before = tally->ok;
 		wi_store_release(&tally->owed, 1u);     /* E7 */
 	}
+	WI_PROBE_QUARANTINE_TRIAL(subscription->id, subscription->name);
 	tally->trial = true;
 	tally->trial = call(dispatcher, subscription, tally, event, true) == 0;
 	if (batched)
@@ -157,6 +160,8 @@ make_trial(struct wi_dispatcher *dispatcher, struct wi_tally *tally, const weir_
 	else if (tally->trial)
 		wi_subscription_succeeded(subscription, true);
 	tally->trial = false;
+	if (tally->quarantines == quarantines)
+		WI_PROBE_QUARANTINE_END(subscription->id, subscription->name);
 }
 
 /* Quarantined, and its time is not over: inline, since there may be many of them. */
@@ -463,6 +468,7 @@ skip_to_cursor(struct wi_dispatcher *dispatcher, struct wi_batch *batch)
 	batch->sequence = sequence - wi_load_relaxed(&batch->lane->first_sequence);
 	batch->left--;
 	wi_add_own(&dispatcher->skipped_behind, batch->sequence - before);
+	WI_PROBE_SKIP(dispatcher->pool->name, dispatcher->delivery.source, before + 1, batch->sequence);
 	tell_gap(dispatcher, before + 1, batch->sequence);
 }
 
@@ -605,6 +611,7 @@ drain(struct wi_dispatcher *dispatcher, struct wi_lane *lane)
 		wi_lease_give(lease);
 		return 0;
 	}
+	WI_PROBE_DISPATCH_BEGIN(pool->name, dispatcher->index, dispatcher->delivery.source);
 	furthest = WI_MIN(tail, batch->start + ring->size / BATCH_FRACTION);
 	checked = batch->left;
 	for (;;) {
@@ -630,6 +637,8 @@ drain(struct wi_dispatcher *dispatcher, struct wi_lane *lane)
 		}
 	}
 	end_batch(dispatcher, batch);
+	WI_PROBE_DISPATCH_END(pool->name, dispatcher->index, dispatcher->delivery.source,
+	                      dispatcher->batch_count_max - batch->left, batch->start, batch->position);
 	return dispatcher->batch_count_max - batch->left;
 }
 
@@ -726,6 +735,8 @@ wi_dispatch_resume(struct wi_dispatcher *dispatcher)
 			walk_some(dispatcher, next, batch->end, false);
 	}
 	end_batch(dispatcher, batch);
+	WI_PROBE_DISPATCH_END(pool->name, dispatcher->index, dispatcher->delivery.source,
+	                      dispatcher->batch_count_max - batch->left, batch->start, batch->position);
 	pool->tell(pool->bus, 4, "WEIR-UNWOUND", text);
 }
 
