@@ -600,7 +600,7 @@ drain(struct wi_dispatcher *dispatcher, struct wi_lane *lane)
 	struct wi_lease *lease = &lane->lease[dispatcher->cursor];
 	struct wi_batch *batch = &dispatcher->batch;
 	uint64_t began = dispatcher->now, furthest;
-	uint32_t checked;
+	uint32_t checked, count;
 
 	if (tail == dispatcher->seen[lane->index])
 		return 0;
@@ -637,9 +637,10 @@ drain(struct wi_dispatcher *dispatcher, struct wi_lane *lane)
 		}
 	}
 	end_batch(dispatcher, batch);
-	WI_PROBE_DISPATCH_END(pool->name, dispatcher->index, dispatcher->delivery.source,
-	                      dispatcher->batch_count_max - batch->left, batch->start, batch->position);
-	return dispatcher->batch_count_max - batch->left;
+	count = dispatcher->batch_count_max - batch->left;
+	WI_PROBE_DISPATCH_END(pool->name, dispatcher->index, dispatcher->delivery.source, count, batch->start,
+	                      batch->position);
+	return count;
 }
 
 /* -- a batch that was unwound ----------------------------------------------- */
