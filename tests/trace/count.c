@@ -79,6 +79,14 @@ publish_once(void)
 }
 
 static __attribute__((noinline)) void
+publish_refused(void)
+{
+	weir_topic unknown = {.id = 4711};
+
+	weir_publish(producer, unknown, "abcdefgh", 8);
+}
+
+static __attribute__((noinline)) void
 publish_with_key(void)
 {
 	weir_attributes attributes = WEIR_ATTRIBUTES_INIT;
@@ -152,6 +160,7 @@ main(void)
 	measure("publish", publish_once, 0);
 	measure("publish-key", publish_with_key, 0);
 	measure("reserve-key", reserve_with_key, 0);
+	measure("refused", publish_refused, 0);
 	measure("batch-1", poll_once, 1);
 	measure("batch-64", poll_once, BATCH);
 	code = 7;

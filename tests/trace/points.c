@@ -389,6 +389,19 @@ sleep_until_stuck(const weir_event *event, const weir_delivery *delivery, void *
 	return 0;
 }
 
+/* Moments at which, mostly, somebody has passed `park` and not yet `wake`. */
+static void
+look_at_sleepers(void)
+{
+	weir_topic unknown = {.id = 4712};
+
+	for (int i = 0; i < 5; i++) {
+		nap();
+		CHECK(weir_publish(producer, unknown, "x", 1) == WEIR_EINVAL);
+		expect_refused(unknown.id, "", 1, WEIR_EINVAL);
+	}
+}
+
 /* Two dispatchers, of which the one that is the last awake parks; then one that gets stuck. */
 static void
 run_threads(weir_pool *manual)
@@ -404,6 +417,7 @@ run_threads(weir_pool *manual)
 	CHECK(weir_pool_open(bus, &options, &sleepy) == WEIR_OK);
 	while (!pool_counts(sleepy).parks)
 		nap();
+	look_at_sleepers();
 	publish("0");
 	poll_some(manual, source, 1);
 	end_poll_all(1);
