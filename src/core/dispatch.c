@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/fence.h"
+#include "base/probe.h"
 #include "core/failure.h"
 #include "core/publish.h"
 #include "core/record.h"
@@ -147,11 +148,13 @@ make_trial(struct wi_dispatcher *dispatcher, struct wi_tally *tally, const weir_
 {
 	struct wi_subscription *subscription = tally->subscription;
 	bool batched = subscription->batch_end != NULL;
+	uint64_t quarantines = tally->quarantines;
 
 	if (batched) {
 		tally->ok_before = tally->ok;
 		wi_store_release(&tally->owed, 1u);     /* E7 */
 	}
+	WI_PROBE_QUARANTINE_TRIAL(subscription->id, subscription->name);
 	tally->trial = true;
 	tally->trial = call(dispatcher, subscription, tally, event, true) == 0;
 	if (batched)
@@ -159,6 +162,8 @@ make_trial(struct wi_dispatcher *dispatcher, struct wi_tally *tally, const weir_
 	else if (tally->trial)
 		wi_subscription_succeeded(subscription, true);
 	tally->trial = false;
+	if (tally->quarantines == quarantines)
+		WI_PROBE_QUARANTINE_END(subscription->id, subscription->name);
 }
 
 /* Quarantined, and its time is not over: inline, since there may be many of them. */
@@ -413,6 +418,7 @@ deliver_timed(struct wi_dispatcher *dispatcher, const struct wi_list *list, cons
 			continue;
 		now = wi_clock_monotonic();
 		wi_times_record(&tally->times, now - began, tally->begun);
+		WI_PROBE_HANDLER_SAMPLED(subscription->id, subscription->name, now - began);
 		began = now;
 		++*clocks;
 	}
@@ -595,6 +601,7 @@ skip_to_cursor(struct wi_dispatcher *dispatcher, struct wi_batch *batch)
 	batch->sequence = sequence - wi_load_relaxed(&batch->lane->first_sequence);
 	batch->left--;
 	wi_add_own(&dispatcher->skipped_behind, batch->sequence - before);
+	WI_PROBE_SKIP(dispatcher->pool->name, dispatcher->delivery.source, before + 1, batch->sequence);
 	tell_gap(dispatcher, before + 1, batch->sequence);
 }
 
@@ -730,7 +737,7 @@ drain(struct wi_dispatcher *dispatcher, struct wi_lane *lane)
 	struct wi_lease *lease = &lane->lease[dispatcher->cursor];
 	struct wi_batch *batch = &dispatcher->batch;
 	uint64_t began = dispatcher->now, furthest;
-	uint32_t checked;
+	uint32_t checked, count;
 
 	if (tail == dispatcher->seen[lane->index])
 		return 0;
@@ -741,6 +748,7 @@ drain(struct wi_dispatcher *dispatcher, struct wi_lane *lane)
 		wi_lease_give(lease);
 		return 0;
 	}
+	WI_PROBE_DISPATCH_BEGIN(pool->name, dispatcher->index, dispatcher->delivery.source);
 	furthest = WI_MIN(tail, batch->start + ring->size / BATCH_FRACTION);
 	checked = batch->left;
 	for (;;) {
@@ -768,7 +776,10 @@ drain(struct wi_dispatcher *dispatcher, struct wi_lane *lane)
 		}
 	}
 	end_batch(dispatcher, batch);
-	return dispatcher->batch_count_max - batch->left;
+	count = dispatcher->batch_count_max - batch->left;
+	WI_PROBE_DISPATCH_END(pool->name, dispatcher->index, dispatcher->delivery.source, count, batch->start,
+	                      batch->position);
+	return count;
 }
 
 /* -- a batch that was unwound ----------------------------------------------- */
@@ -864,6 +875,8 @@ wi_dispatch_resume(struct wi_dispatcher *dispatcher)
 			walk(dispatcher, next, batch->end);
 	}
 	end_batch(dispatcher, batch);
+	WI_PROBE_DISPATCH_END(pool->name, dispatcher->index, dispatcher->delivery.source,
+	                      dispatcher->batch_count_max - batch->left, batch->start, batch->position);
 	pool->tell(pool->bus, 4, "WEIR-UNWOUND", text);
 }
 

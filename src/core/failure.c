@@ -2,6 +2,7 @@
 /* failure.c - see failure.h. */
 #include "core/failure.h"
 
+#include "base/probe.h"
 #include "core/publish.h"
 
 static_assert(sizeof(weir_failure) == 48, "the failure is part of the ABI");
@@ -9,12 +10,14 @@ static_assert(sizeof(weir_failure) == 48, "the failure is part of the ABI");
 enum { COPY_FRACTION = 64 };    /* of the ring: the most that is copied of a payload */
 
 /* Counts what wi_failure_again() left to be counted. */
-static void
+static inline __attribute__((always_inline)) void
 end_again(struct wi_tally *tally)
 {
 	if (!tally->again_code)
 		return;
 	tally->untold += tally->failure_count[0] - tally->untold_before;
+	WI_PROBE_FAILURE_AGAIN(tally->subscription->id, tally->subscription->name, tally->again_code,
+	                       tally->failure_count[0] - tally->untold_before);
 	tally->again_code = 0;
 }
 
@@ -36,8 +39,22 @@ gather(struct wi_dispatcher *dispatcher, struct wi_tally *tally, int code)
 static void
 count_quarantine(struct wi_tally *tally, bool trial)
 {
-	if (wi_subscription_failed(tally->subscription, trial))
-		wi_add_own(&tally->quarantines, 1);
+	if (!wi_subscription_failed(tally->subscription, trial))
+		return;
+	wi_add_own(&tally->quarantines, 1);
+	WI_PROBE_QUARANTINE_BEGIN(tally->subscription->id, tally->subscription->name);
+}
+
+/* event: NULL: of a batch_end. */
+static WI_COLD void
+show_failure(const struct wi_dispatcher *dispatcher, const struct wi_tally *tally, const weir_event *event,
+             int code)
+{
+	uint32_t topic = event ? event->topic_flags & WEIR_TOPIC_MASK_ : 0;
+	const char *topic_name = topic ? wi_topics_name(dispatcher->pool->lanes->topics, topic) : "";
+
+	WI_PROBE_FAILURE(tally->subscription->id, tally->subscription->name, code, topic, topic_name,
+	                 dispatcher->delivery.source, dispatcher->delivery.sequence);
 }
 
 void
@@ -47,6 +64,8 @@ wi_failure_of_call(struct wi_dispatcher *dispatcher, struct wi_tally *tally,
 	end_again(tally);
 	wi_tally_failed(tally, code);
 	wi_store_relaxed(&tally->subscription->last_code, code);
+	if (WI_PROBE_ON(failure))
+		show_failure(dispatcher, tally, event, code);
 	count_quarantine(tally, trial);
 	tally->untold_event = event;
 	gather(dispatcher, tally, code);
@@ -63,6 +82,8 @@ wi_failure_of_batch(struct wi_dispatcher *dispatcher, struct wi_tally *tally, in
 	end_again(tally);
 	wi_tally_failed_batch(tally, code);
 	wi_store_relaxed(&tally->subscription->last_code, code);
+	if (WI_PROBE_ON(failure))
+		show_failure(dispatcher, tally, NULL, code);
 	count_quarantine(tally, trial);
 	gather(dispatcher, tally, code);
 }

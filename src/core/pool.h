@@ -116,6 +116,9 @@ struct wi_dispatcher {
 };
 
 struct wi_pool {
+	/* First, so that a trace point has it at hand where it has the pool (probe.h). */
+	WI_ALIGNED char name[64];
+
 	/* Read in every pass. */
 	WI_ALIGNED struct wi_routes routes;
 	struct wi_lanes *lanes;
@@ -139,7 +142,6 @@ struct wi_pool {
 	void (*thread_begin)(void *context, uint32_t dispatcher);
 	void (*thread_end)(void *context, uint32_t dispatcher);
 	void *thread_context;
-	char name[64];
 	cpu_set_t cpus;
 	bool pinned;
 	bool has_cursors, counted;      /* how far creation came */

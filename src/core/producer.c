@@ -361,6 +361,7 @@ open_locked(struct wi_lanes *lanes, const weir_producer_options *options, enum w
 	init_producer(producer, lanes, lane, kind);
 	lane->producer = producer;
 	wi_store_relaxed(&lane->source, ++lanes->last_source);
+	producer->source = lane->source;
 	wi_store_relaxed(&lane->first_sequence, producer->first_sequence);
 	lane->state = WI_LANE_OPEN;
 	memset(&lane->full, 0, sizeof lane->full);

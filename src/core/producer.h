@@ -58,6 +58,7 @@ struct wi_producer {
 	struct weir_producer hot;
 	WI_ALIGNED struct wi_lanes *lanes;      /* NULL once the bus is gone */
 	struct wi_lane *lane;
+	uint32_t source;                /* the lane's, which is gone with the bus */
 	struct wi_ring *orphan_ring;    /* once the bus is gone */
 	struct wi_wake *wake;
 	uint64_t room;                  /* the limit, where every publish takes the slow path */

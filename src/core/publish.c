@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/probe.h"
 #include "core/record.h"
 
 static struct wi_producer *
@@ -76,24 +77,36 @@ leave(struct wi_producer *producer, weir_status status)
 	return status;
 }
 
+/* For who looks. Of a topic it knows the name only inside, and before a close: the bus may be gone else. */
+static const char *
+topic_name(const struct wi_producer *producer, uint32_t topic)
+{
+	const char *name = NULL;
+
+	if (topic && wi_producer_inside(producer) && !(wi_load_relaxed(&producer->gate) & WI_GATE_CLOSED))
+		name = wi_topics_name(producer->lanes->topics, topic);
+	return name ? name : "";
+}
+
+static WI_COLD void
+show_refused(const struct wi_producer *producer, uint32_t topic, uint32_t size, weir_status status)
+{
+	WI_PROBE_PUBLISH_REFUSED(producer->source, topic, topic_name(producer, topic), size, status);
+}
+
+/* A refusal, before it is counted and the call ends. topic 0: it is not known. */
+static inline void
+trace_refused(const struct wi_producer *producer, uint32_t topic, uint32_t size, weir_status status)
+{
+	if (WI_PROBE_ON(publish__refused))
+		show_refused(producer, topic, size, status);
+}
+
 static weir_status
 refuse(struct wi_producer *producer, uint64_t *counter, weir_status status)
 {
 	wi_add_own(counter, 1);
 	return leave(producer, status);
-}
-
-/* The ring is full. counted: it is one more refusal, and not one more try of a publish that waits. */
-static WI_COLD weir_status
-refuse_full(struct wi_producer *producer, bool counted)
-{
-	struct wi_lane *lane = producer->lane;
-	struct wi_lanes *lanes = producer->lanes;
-
-	if (wi_full_refused(&lane->full, tail_of(producer)->count) && lanes->blame)
-		lanes->blame(lanes, lane, producer->slowest);
-	wi_add_own(&producer->counts.refused_full, counted);
-	return leave(producer, WEIR_EFULL);
 }
 
 /* Everything up to `end`, `count` records, is committed. Ends the call. */
@@ -133,6 +146,7 @@ weir_refuse_(weir_producer *handle)
 		WI_ASSERT(thread == 0 || thread == (uint32_t)syscall(SYS_gettid));
 	}
 #endif
+	trace_refused(producer, 0, 0, WEIR_EBUSY);
 	wi_add(&producer->counts.refused_busy, 1u);     /* outside: a signal handler may do the same in between */
 	return WEIR_EBUSY;
 }
@@ -213,8 +227,8 @@ wi_publish_time(const struct wi_producer *producer)
 }
 
 /* WEIR_OK and the entry, or the status and the counter of a refusal. */
-static weir_status
-check(struct wi_producer *producer, weir_topic topic, const weir_attributes *attributes,
+static inline __attribute__((always_inline)) weir_status
+judge(struct wi_producer *producer, weir_topic topic, const weir_attributes *attributes,
       const void *data, bool with_data, uint32_t size, struct entry *entry, uint64_t **ret_counter)
 {
 	weir_producer_counts *counts = &producer->counts;
@@ -248,6 +262,24 @@ check(struct wi_producer *producer, weir_topic topic, const weir_attributes *att
 	                                                                    : wi_publish_time(producer);
 	entry->need = wi_record_need(size, entry->topic_flags);
 	return WEIR_OK;
+}
+
+static weir_status
+check(struct wi_producer *producer, weir_topic topic, const weir_attributes *attributes,
+      const void *data, bool with_data, uint32_t size, struct entry *entry, uint64_t **ret_counter)
+{
+	weir_status status = judge(producer, topic, attributes, data, with_data, size, entry, ret_counter);
+
+	if (status != WEIR_OK)
+		trace_refused(producer, topic.id, size, status);
+	return status;
+}
+
+/* What was checked is refused nevertheless. */
+static inline void
+trace_entry_refused(const struct wi_producer *producer, const struct entry *entry, weir_status status)
+{
+	trace_refused(producer, entry->topic_flags & WEIR_TOPIC_MASK_, entry->size, status);
 }
 
 static weir_event *
@@ -292,6 +324,21 @@ disabled(const struct wi_producer *producer)
 	return wi_load_relaxed(&producer->gate) & WI_GATE_DISABLED;
 }
 
+/* The ring is full. counted: it is one more refusal, and not one more try of a publish that waits. */
+static WI_COLD weir_status
+refuse_full(struct wi_producer *producer, const struct entry *entry, bool counted)
+{
+	struct wi_lane *lane = producer->lane;
+	struct wi_lanes *lanes = producer->lanes;
+
+	if (wi_full_refused(&lane->full, tail_of(producer)->count) && lanes->blame)
+		lanes->blame(lanes, lane, producer->slowest);
+	if (counted)
+		trace_entry_refused(producer, entry, WEIR_EFULL);
+	wi_add_own(&producer->counts.refused_full, counted);
+	return leave(producer, WEIR_EFULL);
+}
+
 /* -- publish ---------------------------------------------------------------- */
 
 static weir_status
@@ -312,7 +359,7 @@ publish_inside(struct wi_producer *producer, weir_topic topic, const weir_attrib
 		return refuse(producer, &producer->counts.discarded, WEIR_OK);
 	position = tail_of(producer)->position;
 	if (!fits(producer, position + entry.need))
-		return refuse_full(producer, count_full);
+		return refuse_full(producer, &entry, count_full);
 	event = write_in_ring(producer, position, &entry);
 	if (size)
 		memcpy(event + 1, data, size);
@@ -355,8 +402,9 @@ wi_publish_try(struct wi_producer *producer, weir_topic topic, const weir_attrib
 }
 
 void
-wi_publish_count_full(struct wi_producer *producer)
+wi_publish_count_full(struct wi_producer *producer, weir_topic topic, uint32_t size)
 {
+	trace_refused(producer, topic.id, size, WEIR_EFULL);
 	wi_add(&producer->counts.refused_full, 1u);     /* outside, as above */
 }
 
@@ -383,7 +431,7 @@ wi_publish_failure(struct wi_producer *producer, uint32_t hops, const weir_trace
 	position = tail_of(producer)->position;
 	/* Up to the cursors themselves, and past the gates: what is shut is the way for others. */
 	if (position + entry.need > limit_for(producer, position + entry.need))
-		return refuse_full(producer, true);
+		return refuse_full(producer, &entry, true);
 	payload = (unsigned char *)(write_in_ring(producer, position, &entry) + 1);
 	memcpy(payload, failure, failure->size);
 	if (failure->payload_copied)
@@ -460,8 +508,10 @@ reserve_scratch(struct wi_producer *producer, const struct entry *entry, void **
 {
 	weir_event *event;
 
-	if (entry->need > producer->scratch_size - producer->scratch_used)
+	if (entry->need > producer->scratch_size - producer->scratch_used) {
+		trace_entry_refused(producer, entry, WEIR_EFULL);
 		return refuse(producer, &producer->counts.refused_full, WEIR_EFULL);
+	}
 	event = write_at(producer->scratch + producer->scratch_used, entry);
 	*ret_data = event + 1;
 	producer->scratch_last = producer->scratch_used;
@@ -491,17 +541,19 @@ weir_reserve_slow_(weir_producer *handle, weir_topic topic, const weir_attribute
 	if (status == WEIR_OK && !ret_data) {
 		counter = &producer->counts.refused_invalid;
 		status = WEIR_EINVAL;
+		trace_entry_refused(producer, &entry, status);
 	}
 	if (status == WEIR_OK && WEIR_COUNT_(handle->tail->open.state) && !is_written(producer)) {
 		counter = &producer->counts.refused_busy;
 		status = WEIR_EBUSY;
+		trace_entry_refused(producer, &entry, status);
 	}
 	if (status != WEIR_OK)
 		return refuse(producer, counter, status);
 	if (disabled(producer) || producer->scratch_count)
 		return reserve_scratch(producer, &entry, ret_data);
 	if (!fits(producer, open_end(producer) + entry.need))
-		return refuse_full(producer, true);
+		return refuse_full(producer, &entry, true);
 	event = write_in_ring(producer, open_end(producer), &entry);
 	*ret_data = event + 1;
 	return open_one(producer, event, entry.need);
@@ -578,8 +630,10 @@ weir_commit_slow_(weir_producer *handle)
 
 	if (!inside(producer))
 		return WEIR_EFORKED;
-	if (wi_load_relaxed(&producer->gate) & WI_GATE_CLOSED)
+	if (wi_load_relaxed(&producer->gate) & WI_GATE_CLOSED) {
+		trace_refused(producer, 0, 0, WEIR_ECLOSED);
 		return drop_reservations(producer, &producer->counts.refused_closed, WEIR_ECLOSED);
+	}
 	if (disabled(producer) || producer->scratch_count)
 		return drop_reservations(producer, &producer->counts.discarded, WEIR_OK);
 	if (!is_written(producer))

@@ -13,7 +13,7 @@ weir_status wi_publish_try(struct wi_producer *producer, weir_topic topic,
                            const weir_attributes *attributes, const void *data, uint32_t size);
 
 /* The refusal of a publish_wait that has given up. */
-void wi_publish_count_full(struct wi_producer *producer);
+void wi_publish_count_full(struct wi_producer *producer, weir_topic topic, uint32_t size);
 
 /* What an event of this moment has as its time. */
 uint64_t wi_publish_time(const struct wi_producer *producer);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/probe.h"
 
 #define LOOK_NS_MAX (100 * WI_MILLISECOND)
 #define LOOK_NS_MIN (5 * WI_MILLISECOND)
@@ -58,6 +59,8 @@ tell(const struct wi_dispatcher *dispatcher, pthread_mutex_t *control)
 	         pool->name, dispatcher->index, wi_load_relaxed(&dispatcher->thread_id),
 	         watch->call.in->name, watch->call.in->pattern,
 	         (unsigned long long)(watch->lasted / WI_MILLISECOND));
+	WI_PROBE_STUCK(pool->name, dispatcher->index, wi_load_relaxed(&dispatcher->thread_id),
+	               watch->call.in->id, watch->call.in->name, watch->lasted);
 	pthread_mutex_unlock(control);
 	pool->tell(pool->bus, 4, "WEIR-STUCK", text);
 }

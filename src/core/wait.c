@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/futex.h"
+#include "base/probe.h"
 #include "core/dispatch.h"
 
 #define SAFETY_NS (500 * WI_MILLISECOND)        /* a wake-up that came this late was lost: counted */
@@ -93,8 +94,10 @@ park(struct wi_dispatcher *dispatcher)
 	if (!is_alone(pool) && wi_load_relaxed(&pool->awake))
 		return;
 	wi_add_own(&dispatcher->parks, 1);
+	WI_PROBE_PARK(pool->name, dispatcher->index);
 	late = wi_wake_sleep(wake, announced, dispatcher->cursor, SAFETY_NS) && !stopped(pool) &&
 	       wi_dispatch_overlooked(dispatcher);
+	WI_PROBE_WAKE(pool->name, dispatcher->index);
 	if (wi_load_acquire(&wake->parked) != announced)
 		wi_add_own(&dispatcher->wakes, 1);
 	else if (late)

@@ -579,7 +579,7 @@ weir_publish_wait(weir_producer *handle, weir_topic topic, const weir_attributes
 	if (status != WEIR_EFULL)
 		return status;
 	if (wi_context_inside()) {
-		wi_publish_count_full(producer);
+		wi_publish_count_full(producer, topic, size);
 		return WEIR_EFULL;
 	}
 	backoff = wi_backoff_until(wi_clock_deadline(timeout_ns));
@@ -588,7 +588,7 @@ weir_publish_wait(weir_producer *handle, weir_topic topic, const weir_attributes
 		if (status != WEIR_EFULL)
 			return status;
 	}
-	wi_publish_count_full(producer);
+	wi_publish_count_full(producer, topic, size);
 	return WEIR_ETIMEDOUT;
 }
 
