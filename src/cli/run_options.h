@@ -32,8 +32,8 @@ struct wi_run_options {
 };
 
 /*
- * Ends the program with WI_EXIT_USAGE and a message if the command line is wrong. reads: the input is to
- * be read, so without a FILE there must be something on standard input.
+ * Ends the program with WI_EXIT_USAGE and a message if the command line is wrong. reads: the input
+ * is to be read, so without a FILE standard input must not be a terminal.
  */
 void wi_run_options_parse(struct wi_run_options *options, bool reads, int argc, char **argv);
 void wi_run_options_fini(struct wi_run_options *options);
