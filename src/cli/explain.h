@@ -53,7 +53,7 @@ struct wi_explain {
 /* NULL: a topic that there may be. Otherwise what is wrong, in words that follow the name. */
 const char *wi_explain_problem(const char *topic);
 
-/* False: no memory. topic and snapshot stay the caller's, and must last. wi_explain_fini() always. */
+/* False: no memory. Topic and snapshot are the caller's and must last. wi_explain_fini() always. */
 bool wi_explain_make(struct wi_explain *explain, const char *topic,
 		     const struct wi_snapshot *snapshot);
 void wi_explain_fini(struct wi_explain *explain);

@@ -275,9 +275,8 @@ put_legend_of_pools(FILE *stream, const struct wi_explain *explain)
 		skip = skip || explain->pools[i].shown->now.behind == WEIR_BEHIND_SKIP;
 	}
 	if (after)
-		fputs("A pool that is after others gets the event once they are through with it; "
-		      "all\n"
-		      "others run side by side.\n",
+		fputs("A pool that is after others gets the event once they are through with it;\n"
+		      "all others run side by side.\n",
 		      stream);
 	else if (explain->pool_count > 1)
 		fputs("The pools run side by side.\n", stream);
@@ -291,19 +290,16 @@ put_legend(FILE *stream, const struct wi_explain *explain)
 {
 	fputc('\n', stream);
 	if (wi_explain_is_gap(explain))
-		fputs("A pool that skips tells its own handlers, and no other pool, what it "
-		      "missed.\n",
+		fputs("A pool that skips tells its own handlers, and no others, what it missed.\n",
 		      stream);
 	else
 		put_legend_of_pools(stream, explain);
 	fputs("In a pool the handlers are called in this order, one after the other.\n", stream);
 	if (has_quarantined(explain))
-		fputs("One in quarantine is passed over until its time is over: then one event "
-		      "tries it.\n",
+		fputs("One in quarantine is passed over until its time is up; then an event tries it.\n",
 		      stream);
 	if (explain->source == WI_EXPLAIN_PROCESS)
-		fputs("Of replayed events only those who asked for them get any, and the file does "
-		      "not tell who.\n",
+		fputs("Only those who asked for them get replayed events; the file does not tell who.\n",
 		      stream);
 	else
 		fputs("Handlers of --on get no replayed events.\n", stream);
