@@ -296,10 +296,10 @@ put_legend(FILE *stream, const struct wi_explain *explain)
 		put_legend_of_pools(stream, explain);
 	fputs("In a pool the handlers are called in this order, one after the other.\n", stream);
 	if (has_quarantined(explain))
-		fputs("One in quarantine is passed over until its time is up; then an event tries it.\n",
+		fputs("In quarantine: passed over until its time is up, when an event tries it.\n",
 		      stream);
 	if (explain->source == WI_EXPLAIN_PROCESS)
-		fputs("Only those who asked for them get replayed events; the file does not tell who.\n",
+		fputs("Replayed events reach only who asked for them; the file does not say who.\n",
 		      stream);
 	else
 		fputs("Handlers of --on get no replayed events.\n", stream);

@@ -804,8 +804,8 @@ test_text(void **state)
 		"all others run side by side.\n"
 		"One with behind=skip may miss it, if it is too far behind.\n"
 		"In a pool the handlers are called in this order, one after the other.\n"
-		"One in quarantine is passed over until its time is up; then an event tries it.\n"
-		"Only those who asked for them get replayed events; the file does not tell who.\n");
+		"In quarantine: passed over until its time is up, when an event tries it.\n"
+		"Replayed events reach only who asked for them; the file does not say who.\n");
 	made_pools[1].after = made_pools[2].after = made_pools[3].after = 0;
 	made_pools[2].behind = WEIR_BEHIND_HOLD;
 	made_handlers[0].state = WEIR_SUBSCRIPTION_PAUSED;
@@ -825,7 +825,7 @@ test_text(void **state)
 		"\n"
 		"The pools run side by side.\n"
 		"In a pool the handlers are called in this order, one after the other.\n"
-		"Only those who asked for them get replayed events; the file does not tell who.\n");
+		"Replayed events reach only who asked for them; the file does not say who.\n");
 }
 
 static void
@@ -883,8 +883,8 @@ test_damaged(void **state)
 		"A pool that is after others gets the event once they are through with it;\n"
 		"all others run side by side.\n"
 		"In a pool the handlers are called in this order, one after the other.\n"
-		"One in quarantine is passed over until its time is up; then an event tries it.\n"
-		"Only those who asked for them get replayed events; the file does not tell who.\n");
+		"In quarantine: passed over until its time is up, when an event tries it.\n"
+		"Replayed events reach only who asked for them; the file does not say who.\n");
 }
 
 static void
