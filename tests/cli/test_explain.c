@@ -41,7 +41,10 @@ struct handler {
 	char name[8], pattern[32];
 	weir_subscription id;   /* 0: none */
 	int pool, priority;
-	int fails;              /* atomic */
+	int fails;              /* atomic: 0, or its code */
+	uint64_t failed;        /* under the lock of `calls` */
+	int last;
+	bool quarantines;
 };
 
 static struct rig {
@@ -90,6 +93,7 @@ static int
 note(const weir_event *event, const weir_delivery *delivery, void *context)
 {
 	struct handler *handler = context;
+	int code = __atomic_load_n(&handler->fails, __ATOMIC_RELAXED);
 
 	(void)delivery;
 	pthread_mutex_lock(&calls.lock);
@@ -97,8 +101,12 @@ note(const weir_event *event, const weir_delivery *delivery, void *context)
 		calls.each[calls.count].handler = handler;
 		calls.each[calls.count++].topic = weir_event_topic(event);
 	}
+	if (code != 0) {
+		handler->failed++;
+		handler->last = code;
+	}
 	pthread_mutex_unlock(&calls.lock);
-	return __atomic_load_n(&handler->fails, __ATOMIC_RELAXED) ? 7 : 0;
+	return code;
 }
 
 static weir_topic
@@ -179,15 +187,13 @@ subscribe(struct handler *handler, int pool, const char *pattern, int priority)
 {
 	weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
 
-	handler->pool = pool;
-	handler->priority = priority;
-	handler->fails = 0;
+	*handler = (struct handler){.pool = pool, .priority = priority, .quarantines = next_random(2)};
 	snprintf(handler->name, sizeof(handler->name), "h%d", (int)(handler - rig.handlers));
 	snprintf(handler->pattern, sizeof(handler->pattern), "%s", pattern);
 	options.name = handler->name;
 	options.pool = rig.pools[pool].pool;
 	options.priority = priority;
-	options.quarantine_failure_count = 1;
+	options.quarantine_failure_count = handler->quarantines;
 	options.quarantine_ns = 3600 * SECOND;
 	assert_int_equal(weir_subscribe(rig.bus, pattern, note, handler, &options, &handler->id),
 			 WEIR_OK);
@@ -242,7 +248,8 @@ is_now(const struct wi_snapshot *snapshot)
 		if (handler->id.id == 0)
 			continue;
 		one = shown(snapshot, handler);
-		if (one == NULL || one->now.state != state_of(handler))
+		if (one == NULL || one->now.state != state_of(handler) ||
+		    one->now.failed != handler->failed)
 			return false;
 		now++;
 	}
@@ -328,6 +335,15 @@ last_call(weir_topic topic, int pool)
 	return last;
 }
 
+static void
+expect_figures(const json_t *one, const struct handler *handler)
+{
+	assert_string_equal(text_of(one, "pattern"), handler->pattern);
+	assert_int_equal(json_integer_value(json_object_get(one, "priority")), handler->priority);
+	assert_int_equal(json_integer_value(json_object_get(one, "failed")), handler->failed);
+	assert_int_equal(json_integer_value(json_object_get(one, "last_code")), handler->last);
+}
+
 /* One pool's handlers, against its calls. How many were called. */
 static size_t
 expect_handlers(const char *name, weir_topic topic, const json_t *pool, int number)
@@ -342,6 +358,9 @@ expect_handlers(const char *name, weir_topic topic, const json_t *pool, int numb
 
 		if (json_is_null(said)) {
 			assert_string_not_equal(text_of(one, "state"), "active");
+			/* Of one that has ended, another may have the name. */
+			if (strcmp(text_of(one, "state"), "ending") != 0)
+				expect_figures(one, &rig.handlers[atoi(text_of(one, "name") + 1)]);
 			continue;
 		}
 		assert_int_equal(json_integer_value(said), ++place);
@@ -350,7 +369,7 @@ expect_handlers(const char *name, weir_topic topic, const json_t *pool, int numb
 			fail_msg("%s: %s in %s is said to get it, and was not called", name,
 				 text_of(one, "name"), rig.pools[number].name);
 		assert_string_equal(text_of(one, "name"), calls.each[at].handler->name);
-		assert_string_equal(text_of(one, "pattern"), calls.each[at].handler->pattern);
+		expect_figures(one, calls.each[at].handler);
 		at++;
 	}
 	at = next_call(topic, number, at);
@@ -489,9 +508,9 @@ subscribe_at_random(struct handler *handler)
 		subscribe(handler, pool, pattern, (int)next_random(5) - 2);
 }
 
-/* By an event that it fails at. */
+/* At an event, which may bring it into quarantine. */
 static void
-quarantine(struct handler *handler)
+fail_at_one(struct handler *handler)
 {
 	char name[32];
 
@@ -501,10 +520,11 @@ quarantine(struct handler *handler)
 	snprintf(name, sizeof(name), "%s", handler->pattern);
 	for (char *at = name; *at != '\0'; at++)
 		*at = *at == '*' || *at == '>' ? 'a' : *at;
-	__atomic_store_n(&handler->fails, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&handler->fails, (int)next_random(5) - 6, __ATOMIC_RELAXED);
 	publish(name);
 	__atomic_store_n(&handler->fails, 0, __ATOMIC_RELAXED);
-	assert_int_equal(state_of(handler), WEIR_SUBSCRIPTION_QUARANTINED);
+	assert_int_equal(state_of(handler), handler->quarantines ? WEIR_SUBSCRIPTION_QUARANTINED
+								  : WEIR_SUBSCRIPTION_ACTIVE);
 }
 
 static void
@@ -516,13 +536,14 @@ change_at_random(void)
 		subscribe_at_random(handler);
 		return;
 	}
-	switch (next_random(5)) {
+	switch (next_random(6)) {
 	case 0:
 		assert_int_equal(weir_unsubscribe_wait(rig.bus, handler->id, 20 * SECOND), WEIR_OK);
 		handler->id.id = 0;
 		break;
 	case 1:
-		quarantine(handler);
+	case 2:
+		fail_at_one(handler);
 		break;
 	default:
 		assert_int_equal(weir_subscription_pause(rig.bus, handler->id,
