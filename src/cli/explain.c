@@ -214,6 +214,17 @@ nearness(const char *pattern, const char *topic)
 	return same > 0 ? 2 * same + wild : 0;
 }
 
+static bool
+is_near_already(const struct wi_explain *explain, const struct wi_shown_handler *handler)
+{
+	for (size_t i = 0; i < explain->near_count; i++)
+		if (explain->near[i]->now.pool == handler->now.pool &&
+		    strcmp(explain->near[i]->pattern, handler->pattern) == 0 &&
+		    strcmp(explain->near[i]->name, handler->name) == 0)
+			return true;
+	return false;
+}
+
 static void
 find_near(struct wi_explain *explain)
 {
@@ -228,7 +239,7 @@ find_near(struct wi_explain *explain)
 
 		for (at = explain->near_count; at > 0 && scores[at - 1] < score; at--)
 			;
-		if (score == 0 || at == WI_EXPLAIN_NEAR)
+		if (score == 0 || at == WI_EXPLAIN_NEAR || is_near_already(explain, handler))
 			continue;
 		explain->near_count += explain->near_count < WI_EXPLAIN_NEAR;
 		for (size_t from = explain->near_count - 1; from > at; from--) {

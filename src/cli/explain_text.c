@@ -298,6 +298,8 @@ put_legend(FILE *stream, const struct wi_explain *explain)
 	if (has_quarantined(explain))
 		fputs("In quarantine: passed over until its time is up, when an event tries it.\n",
 		      stream);
+	if (wi_name_own(explain->topic))
+		return;
 	if (explain->source == WI_EXPLAIN_PROCESS)
 		fputs("Replayed events reach only who asked for them; the file does not say who.\n",
 		      stream);
