@@ -150,12 +150,12 @@ put_pool(FILE *stream, const struct wi_explain *explain, const struct wi_explain
 
 	fprintf(stream, "%*s%s", (int)(STEP * pool->depth), "", pool->shown->name);
 	put_after(stream, explain, pool);
-	fprintf(stream, ": %" PRIu32 " dispatcher%s, order=%s, behind=%s, wait=%s",
+	fprintf(stream, ": %" PRIu32 " dispatcher%s, order=%s, behind=%s, wait=%s\n",
 		now->dispatcher_count, now->dispatcher_count == 1 ? "" : "s", wi_explain_order(now),
 		wi_explain_behind(now), wi_explain_wait(now));
 	if (now->waiting > 0)
-		fprintf(stream, ", %s waiting", wi_figures_count(now->waiting).text);
-	fputc('\n', stream);
+		fprintf(stream, "%*swaiting: %s\n", (int)(STEP * (pool->depth + 1)), "",
+			wi_figures_count(now->waiting).text);
 	put_stuck(stream, explain, pool);
 	if (pool->count == 0)
 		fprintf(stream, "%*s%*s%*snobody\n", (int)(STEP * (pool->depth + 1)), "", PLACE,
