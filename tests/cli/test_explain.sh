@@ -149,6 +149,9 @@ sed 's/^\( *[0-9]  [^ ]*\)  *active$/\1 active/' "$dir/out" >"$dir/shown"
 check "arguments: the text" same "$dir/narrow" "$dir/shown"
 check "arguments: in columns" [ "$(grep ' active$' "$dir/out" | awk '{ print length($0) }' | sort -u | wc -l)" -eq 1 ]
 check "arguments: no bus is left" [ -z "$(ls "$XDG_RUNTIME_DIR/weir")" ]
+mkdir -m 700 "$dir/empty"
+XDG_RUNTIME_DIR=$dir/empty run in.a -- "$@"
+check "arguments: no counters file is made" [ -z "$(ls "$dir/empty")" ]
 run --json in.a -- "$@"
 get pools >"$dir/planned"
 check "arguments: their number" is getting 5
