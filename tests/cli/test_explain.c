@@ -884,7 +884,7 @@ test_damaged(void **state)
 		strcpy(made_handlers[i].pattern, ">");
 	made_handlers[0].pool = MADE_POOLS;
 	made_handlers[2].state = 4;
-	strcpy(made_handlers[3].pattern, "a.");
+	strcpy(made_handlers[3].pattern, ">.");
 	memset(made_handlers[4].pattern, 'a', sizeof(made_handlers[4].pattern));
 	made_handlers[5].name[0] = '\0';
 	made_handlers[5].state = WEIR_SUBSCRIPTION_ACTIVE;
