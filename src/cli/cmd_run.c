@@ -7,6 +7,7 @@
 #include "progress.h"
 #include "publishers.h"
 #include "report.h"
+#include "run_bus.h"
 #include "run_host.h"
 #include "run_options.h"
 #include "stopwatch.h"
@@ -72,58 +73,19 @@ log_message(void *context, int level, const char *id, const char *text)
 static int
 open_bus(struct run *run)
 {
-	weir_bus_options bus = WEIR_BUS_OPTIONS_INIT;
-	weir_pool_options pool = WEIR_POOL_OPTIONS_INIT;
-	weir_status status;
+	struct wi_run_bus wanted = {.options = WEIR_BUS_OPTIONS_INIT,
+				    .first = wi_run_options_first(&run->options),
+				    .pools = &run->options.pools,
+				    .what = "--pool"};
+	int code;
 
-	bus.ring_size = (uint32_t)run->options.ring_size;
-	bus.log = log_message;
-	bus.log_context = &run->progress;
-	pool.dispatcher_count = (uint32_t)run->options.dispatcher_count;
-	pool.wait = run->options.wait;
-	pool.batch_count_max = (uint32_t)run->options.batch_count_max;
-	status = weir_bus_open(&bus, &pool, &run->bus);
-	if (status == WEIR_OK)
-		return WI_EXIT_OK;
-	wi_progress_message(&run->progress, "cannot open a bus with these options: %s",
-			    weir_status_text(status));
-	return status == WEIR_EINVAL ? WI_EXIT_USAGE : WI_EXIT_FAILED;
-}
-
-static int
-open_pools(struct run *run)
-{
-	const char *name;
-	weir_status status = wi_pools_open(&run->options.pools, run->bus, &name);
-
-	if (status == WEIR_OK)
-		return WI_EXIT_OK;
-	wi_progress_message(&run->progress, "--pool %s: %s", name, wi_pools_problem(status));
-	return status == WEIR_ENOMEM ? WI_EXIT_FAILED : WI_EXIT_USAGE;
-}
-
-static int
-subscribe(struct run *run)
-{
-	for (size_t i = 0; i < run->options.handler_count; i++) {
-		struct wi_handler *handler = &run->options.handlers[i];
-		weir_pool *pool = handler->pool == NULL ? NULL
-							: wi_pools_find(run->bus, handler->pool);
-		weir_status status;
-
-		if (handler->pool != NULL && pool == NULL) {
-			wi_progress_message(&run->progress, "--on: there is no --pool '%s'",
-					    handler->pool);
-			return WI_EXIT_USAGE;
-		}
-		status = wi_handler_subscribe(handler, run->bus, pool);
-		if (status == WEIR_OK)
-			continue;
-		wi_progress_message(&run->progress, "--on: pattern '%s': %s", handler->pattern,
-				    wi_handler_problem(status));
-		return status == WEIR_EINVAL ? WI_EXIT_USAGE : WI_EXIT_FAILED;
-	}
-	return WI_EXIT_OK;
+	wanted.options.ring_size = (uint32_t)run->options.ring_size;
+	wanted.options.log = log_message;
+	wanted.options.log_context = &run->progress;
+	code = wi_run_bus_open(&wanted, &run->progress, &run->bus);
+	if (code != WI_EXIT_OK)
+		return code;
+	return wi_run_bus_subscribe(&run->options, run->bus, wanted.what, &run->progress);
 }
 
 static int
@@ -151,8 +113,8 @@ set_up(struct run *run)
 		wi_progress_message(&run->progress, "signalfd: %s", strerror(errno));
 		return WI_EXIT_FAILED;
 	}
-	if ((code = open_bus(run)) != WI_EXIT_OK || (code = open_pools(run)) != WI_EXIT_OK ||
-	    (code = subscribe(run)) != WI_EXIT_OK)
+	code = open_bus(run);
+	if (code != WI_EXIT_OK)
 		return code;
 	wi_topics_init(&run->topics, run->bus);
 	return open_publishers(run);
@@ -372,7 +334,7 @@ wi_cmd_run(int argc, char **argv)
 	bool prints;
 	int code;
 
-	wi_run_options_parse(&run.options, argc, argv);
+	wi_run_options_parse(&run.options, true, argc, argv);
 	prints = wi_run_options_prints(&run.options);
 	if (prints)
 		setvbuf(stdout, NULL, _IOLBF, 1 << 16);

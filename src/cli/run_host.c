@@ -11,6 +11,7 @@
 #include "host_report.h"
 #include "interrupt.h"
 #include "progress.h"
+#include "run_bus.h"
 #include "run_options.h"
 #include "run_streams.h"
 #include "stopwatch.h"
@@ -188,30 +189,6 @@ open_host(struct run *run)
 }
 
 static int
-subscribe(struct run *run)
-{
-	for (size_t i = 0; i < run->options->handler_count; i++) {
-		struct wi_handler *handler = &run->options->handlers[i];
-		weir_pool *pool = weir_host_pool(run->host,
-						 handler->pool != NULL ? handler->pool : "default");
-		weir_status status;
-
-		if (pool == NULL) {
-			wi_progress_message(&run->progress, "--on: there is no pool '%s'",
-					    handler->pool);
-			return WI_EXIT_USAGE;
-		}
-		status = wi_handler_subscribe(handler, weir_host_bus(run->host), pool);
-		if (status == WEIR_OK)
-			continue;
-		wi_progress_message(&run->progress, "--on: pattern '%s': %s", handler->pattern,
-				    wi_handler_problem(status));
-		return status == WEIR_EINVAL ? WI_EXIT_USAGE : WI_EXIT_FAILED;
-	}
-	return WI_EXIT_OK;
-}
-
-static int
 open_streams(struct run *run)
 {
 	const char *path = socket_path(run);
@@ -254,7 +231,11 @@ set_up(struct run *run)
 		return WI_EXIT_FAILED;
 	}
 	wi_interrupt_take_hangup(&run->interrupt);
-	if ((code = open_host(run)) != WI_EXIT_OK || (code = subscribe(run)) != WI_EXIT_OK)
+	code = open_host(run);
+	if (code == WI_EXIT_OK)
+		code = wi_run_bus_subscribe(run->options, weir_host_bus(run->host), "pool",
+					    &run->progress);
+	if (code != WI_EXIT_OK)
 		return code;
 	return open_streams(run);
 }

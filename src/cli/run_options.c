@@ -147,7 +147,7 @@ finish(struct argp_state *state, struct wi_run_options *options)
 	if (options->input != NULL)
 		return;
 	options->input = "-";
-	if (!isatty(STDIN_FILENO) || options->config != NULL)
+	if (!options->reads || !isatty(STDIN_FILENO) || options->config != NULL)
 		return;
 	fputs("weir run: no FILE is given, and standard input is a terminal\n"
 	      "Usage: weir run [OPTION...] [FILE|-]\n\n"
@@ -244,7 +244,7 @@ parse_option(int key, char *argument, struct argp_state *state)
 }
 
 void
-wi_run_options_parse(struct wi_run_options *options, int argc, char **argv)
+wi_run_options_parse(struct wi_run_options *options, bool reads, int argc, char **argv)
 {
 	static const struct argp run_argp = {
 		.options = options_help,
@@ -258,6 +258,7 @@ wi_run_options_parse(struct wi_run_options *options, int argc, char **argv)
 		.repeat = 1,
 		.line_size_max = LINE_SIZE_DEFAULT,
 		.drain_ns = DRAIN_DEFAULT_NS,
+		.reads = reads,
 	};
 	argp_parse(&run_argp, argc, argv, 0, NULL, options);
 }
@@ -270,6 +271,15 @@ wi_run_options_fini(struct wi_run_options *options)
 	free(options->handlers);
 	options->handlers = NULL;
 	wi_pools_fini(&options->pools);
+}
+
+struct wi_pool_spec
+wi_run_options_first(const struct wi_run_options *options)
+{
+	return (struct wi_pool_spec){.name = "default",
+				     .dispatcher_count = options->dispatcher_count,
+				     .wait = options->wait,
+				     .batch_count_max = options->batch_count_max};
 }
 
 bool

@@ -27,12 +27,19 @@ struct wi_run_options {
 	uint64_t batch_count_max;
 	weir_wait wait;
 	bool strict, json, all;
+	bool reads; /* the input is to be read */
 	const char *not_for_config; /* an option that was given and is for runs without one */
 };
 
-/* Ends the program with WI_EXIT_USAGE and a message if the command line is wrong. */
-void wi_run_options_parse(struct wi_run_options *options, int argc, char **argv);
+/*
+ * Ends the program with WI_EXIT_USAGE and a message if the command line is wrong. reads: the input
+ * is to be read, so without a FILE standard input must not be a terminal.
+ */
+void wi_run_options_parse(struct wi_run_options *options, bool reads, int argc, char **argv);
 void wi_run_options_fini(struct wi_run_options *options);
+
+/* The default pool. */
+struct wi_pool_spec wi_run_options_first(const struct wi_run_options *options);
 
 /* Whether a handler writes events to standard output. */
 bool wi_run_options_prints(const struct wi_run_options *options);

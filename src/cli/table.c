@@ -58,9 +58,8 @@ make_text(char text[TEXT_SIZE], const json_t *value)
 	clean(text);
 }
 
-/* As a terminal shows it, where a character is one column wide. */
-static size_t
-width(const char *text)
+size_t
+wi_table_width(const char *text)
 {
 	size_t count = 0;
 
@@ -100,7 +99,7 @@ write_cell(FILE *stream, char text[TEXT_SIZE], size_t column_width, bool right, 
 	size_t pad;
 
 	cut(text, room);
-	pad = column_width > width(text) ? column_width - width(text) : 0;
+	pad = column_width > wi_table_width(text) ? column_width - wi_table_width(text) : 0;
 	if (text[0] != '\0')
 		fprintf(stream, "%*s%s", (int)(owed + (right ? pad : 0)), "", text);
 	else
@@ -117,13 +116,13 @@ wi_table_write(FILE *stream, const json_t *rows, const struct wi_table_column *c
 	char text[TEXT_SIZE];
 
 	for (size_t c = 0; c < column_count; c++) {
-		widths[c] = width(columns[c].title);
+		widths[c] = wi_table_width(columns[c].title);
 		right[c] = json_array_size(rows) > 0;
 		for (size_t r = 0; r < json_array_size(rows); r++) {
 			const json_t *value = find(json_array_get(rows, r), columns[c].member);
 
 			make_text(text, value);
-			widths[c] = width(text) > widths[c] ? width(text) : widths[c];
+			widths[c] = wi_table_width(text) > widths[c] ? wi_table_width(text) : widths[c];
 			right[c] = right[c] && json_is_integer(value);
 		}
 	}

@@ -21,4 +21,7 @@ struct wi_table_column {
 void wi_table_write(FILE *stream, const struct json_t *rows, const struct wi_table_column *columns,
 		    size_t column_count);
 
+/* As a terminal shows it, where a character is one column wide. */
+size_t wi_table_width(const char *text);
+
 #endif

@@ -114,7 +114,7 @@ fini(weir_bus *bus)
 	wi_counters_close(&bus->counters);
 	while (bus->pool_count)
 		wi_pool_destroy(bus->pools[--bus->pool_count]);
-	wi_pools_fini(&bus->lanes);
+	wi_pool_free_spares(&bus->lanes);
 	if (bus->lanes.lane)
 		wi_lanes_fini(&bus->lanes);
 	if (bus->topics.index)

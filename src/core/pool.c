@@ -405,7 +405,7 @@ wi_pool_destroy(struct wi_pool *pool)
 }
 
 void
-wi_pools_fini(struct wi_lanes *lanes)
+wi_pool_free_spares(struct wi_lanes *lanes)
 {
 	struct wi_pool *pool, *next;
 

@@ -190,7 +190,7 @@ bool wi_pool_stop(struct wi_pool *pool, uint64_t deadline);
 void wi_pool_destroy(struct wi_pool *pool);
 
 /* The memory, when there are no producers any more. */
-void wi_pools_fini(struct wi_lanes *lanes);
+void wi_pool_free_spares(struct wi_lanes *lanes);
 
 /*
  * Takes the leases of a pool that stops, for ever, and gives its rings up; those that a stuck

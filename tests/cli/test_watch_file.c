@@ -3,6 +3,7 @@
  * test_watch_file.c - what the viewers make of a counters file: of a real bus, and of what became of
  * one. Every way from the file to the text is gone for each damaged file; the sanitizers judge.
  */
+#include "explain.h"
 #include "top_lines.h"
 #include "watch_text.h"
 
@@ -350,6 +351,32 @@ show_all(const struct wi_snapshot *snapshot)
 	json_decref(object);
 }
 
+/* Both ways; a terminal gets nothing that could disturb it. */
+static void
+explain_all(const struct wi_snapshot *snapshot)
+{
+	static const char *const topics[] = {"a.b", "a", "weir.gap", "weir.failed.deliver"};
+	struct wi_explain explain;
+	char *text = NULL;
+	size_t size;
+	FILE *stream = open_memstream(&text, &size);
+
+	assert_non_null(stream);
+	assert_true(wi_explain_make(&explain, topics[next_random() % 4], snapshot));
+	assert_int_equal(explain.pool_count, snapshot->pool_count);
+	assert_true(explain.getting <= explain.matching &&
+		    explain.matching <= snapshot->handler_count);
+	wi_explain_text(&explain, stream);
+	wi_explain_json(&explain, stream);
+	wi_explain_fini(&explain);
+	fclose(stream);
+	for (const char *at = text; *at != '\0'; at++)
+		assert_true((unsigned char)*at >= ' ' || *at == '\n');
+	assert_null(strchr(text, 127));
+	assert_int_equal(strlen(text), size);
+	free(text);
+}
+
 /* A file for each damage would be slow: one that is written anew. */
 static void
 test_damage(void **state)
@@ -385,6 +412,7 @@ test_damage(void **state)
 		wi_snapshot_free(before);
 		before = snapshot;
 		show_all(snapshot);
+		explain_all(snapshot);
 	}
 	print_message("%d damaged files, %llu of them shown\n", DAMAGES, (unsigned long long)taken);
 	assert_true(taken > DAMAGES / 20);

@@ -396,7 +396,7 @@ test_message(void **state)
 	assert_string_equal(name, "a");
 	assert_string_equal(pool, "default");
 	/* Once in ten seconds. */
-	press(producer, unit_topic(bus, "a"), full_of(producer)->ns + 400 * MILLISECOND);
+	press(producer, unit_topic(bus, "a"), full_of(producer)->ns + 1300 * MILLISECOND);
 	assert_int_equal(told_count, 1);
 	unit_gate_pass(&gate, 1000);
 	unit_close(bus);
