@@ -149,6 +149,7 @@ main(void)
 	options.clock = WEIR_CLOCK_NONE;
 	pool_options.dispatcher_count = WEIR_MANUAL;
 	pool_options.batch_ns_max = WEIR_FOREVER;
+	pool_options.sample_ns = WEIR_FOREVER;
 	CHECK(weir_bus_open(&options, &pool_options, &bus) == WEIR_OK);
 	weir_bus_each_pool(bus, find_pool, &pool);
 	CHECK(weir_topic_open(bus, "part.after.make", &topic) == WEIR_OK);
