@@ -136,6 +136,8 @@ typedef struct weir_counters_subscription {
 	int32_t  priority;
 	int32_t  last_code;        /* of its last failure; 0: it has not failed */
 	uint64_t serial;           /* order of subscribing: within a pool, after priority, that of the calls */
+	uint32_t flags;            /* of its options: WEIR_SUBSCRIPTION_REPLAYED */
+	uint32_t reserved;
 	uint64_t due, ok, failed, running;
 	uint64_t skipped_quarantine, skipped_paused, skipped_unsubscribed;
 	uint64_t failed_batches, quarantines;

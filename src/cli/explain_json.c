@@ -37,10 +37,11 @@ handler(const struct wi_explain_handler *one)
 {
 	const weir_counters_subscription *now = &one->shown->now;
 
-	return json_pack("{s:o, s:s, s:s, s:s, s:i, s:I, s:I, s:o, s:I}", "place",
+	return json_pack("{s:o, s:s, s:s, s:s, s:i, s:b, s:I, s:I, s:o, s:I}", "place",
 			 or_null(one->place), "name", one->shown->name, "pattern",
 			 one->shown->pattern, "state", wi_snapshot_handler_state(now->state),
-			 "priority", (int)now->priority, "failed", number(now->failed),
+			 "priority", (int)now->priority, "replayed",
+			 (int)(now->flags & WEIR_SUBSCRIPTION_REPLAYED), "failed", number(now->failed),
 			 "failed_batches", number(now->failed_batches), "last_code",
 			 or_null(now->last_code), "quarantines", number(now->quarantines));
 }
@@ -144,10 +145,6 @@ wi_explain_json(const struct wi_explain *explain, FILE *stream)
 			  number(sections[WEIR_COUNTERS_SUBSCRIPTIONS].left_out), "matching",
 			  number(explain->matching), "getting", number(explain->getting), "pools",
 			  pools(explain), "near", near_ones(explain), "plugins", plugins(explain));
-
-	/* The counters file does not tell who wants replayed events; handlers of --on do not. */
-	json_object_set_new(object, "replayed",
-			    explain->source == WI_EXPLAIN_PROCESS ? json_null() : json_false());
 	json_dumpf(object, stream, JSON_COMPACT);
 	fputc('\n', stream);
 	json_decref(object);

@@ -30,6 +30,14 @@ struct line {
 /* -- handlers ---------------------------------------------------------------- */
 
 static void
+put_rest(struct line *line, const char *text)
+{
+	size_t used = strlen(line->rest);
+
+	snprintf(line->rest + used, sizeof(line->rest) - used, "%s%s", used > 0 ? ", " : "", text);
+}
+
+static void
 put_failures(struct line *line, const struct wi_explain_handler *handler)
 {
 	const weir_counters_subscription *now = &handler->shown->now;
@@ -65,6 +73,8 @@ make_line(const struct wi_explain *explain, const struct wi_explain_pool *pool,
 		snprintf(line.rest, sizeof(line.rest), "priority %" PRId32, shown->now.priority);
 	if (wi_explain_is_gap(explain) && holds)
 		snprintf(line.rest, sizeof(line.rest), "its pool never skips");
+	if (shown->now.flags & WEIR_SUBSCRIPTION_REPLAYED)
+		put_rest(&line, "also replayed ones");
 	put_failures(&line, handler);
 	return line;
 }
@@ -301,8 +311,7 @@ put_legend(FILE *stream, const struct wi_explain *explain)
 	if (wi_name_own(explain->topic))
 		return;
 	if (explain->source == WI_EXPLAIN_PROCESS)
-		fputs("Replayed events reach only who asked for them; the file does not say who.\n",
-		      stream);
+		fputs("Replayed events reach only those with \"also replayed ones\".\n", stream);
 	else
 		fputs("Handlers of --on get no replayed events.\n", stream);
 }

@@ -199,6 +199,8 @@ show_subscription(weir_bus *bus, const struct wi_subscription *subscription)
 	entry->state = sum.state;
 	entry->priority = subscription->priority;
 	entry->serial = subscription->serial;
+	if (wi_subscription_state(subscription) & WI_SUBSCRIPTION_REPLAYED)
+		entry->flags = WEIR_SUBSCRIPTION_REPLAYED;
 	entry->last_code = wi_load_relaxed(&subscription->last_code);
 	entry->due = sum.due, entry->ok = sum.ok, entry->failed = sum.failed;
 	entry->running = sum.due - sum.ok - sum.failed - sum.skipped_quarantine -

@@ -44,7 +44,7 @@ struct handler {
 	int fails;              /* atomic: 0, or its code */
 	uint64_t failed;        /* under the lock of `calls` */
 	int last;
-	bool quarantines;
+	bool quarantines, replayed;
 };
 
 static struct rig {
@@ -187,12 +187,14 @@ subscribe(struct handler *handler, int pool, const char *pattern, int priority)
 {
 	weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
 
-	*handler = (struct handler){.pool = pool, .priority = priority, .quarantines = next_random(2)};
+	*handler = (struct handler){.pool = pool, .priority = priority, .quarantines = next_random(2),
+		.replayed = next_random(2)};
 	snprintf(handler->name, sizeof(handler->name), "h%d", (int)(handler - rig.handlers));
 	snprintf(handler->pattern, sizeof(handler->pattern), "%s", pattern);
 	options.name = handler->name;
 	options.pool = rig.pools[pool].pool;
 	options.priority = priority;
+	options.flags = handler->replayed ? WEIR_SUBSCRIPTION_REPLAYED : 0;
 	options.quarantine_failure_count = handler->quarantines;
 	options.quarantine_ns = 3600 * SECOND;
 	assert_int_equal(weir_subscribe(rig.bus, pattern, note, handler, &options, &handler->id),
@@ -342,6 +344,7 @@ expect_figures(const json_t *one, const struct handler *handler)
 	assert_int_equal(json_integer_value(json_object_get(one, "priority")), handler->priority);
 	assert_int_equal(json_integer_value(json_object_get(one, "failed")), handler->failed);
 	assert_int_equal(json_integer_value(json_object_get(one, "last_code")), handler->last);
+	assert_int_equal(json_is_true(json_object_get(one, "replayed")), handler->replayed);
 }
 
 /* One pool's handlers, against its calls. How many were called. */
@@ -827,7 +830,7 @@ test_text(void **state)
 		"One with behind=skip may miss it, if it is too far behind.\n"
 		"In a pool the handlers are called in this order, one after the other.\n"
 		"In quarantine: passed over until its time is up, when an event tries it.\n"
-		"Replayed events reach only who asked for them; the file does not say who.\n");
+		"Replayed events reach only those with \"also replayed ones\".\n");
 	made_pools[1].after = made_pools[2].after = made_pools[3].after = 0;
 	made_pools[2].behind = WEIR_BEHIND_HOLD;
 	made_handlers[0].state = WEIR_SUBSCRIPTION_PAUSED;
@@ -848,7 +851,7 @@ test_text(void **state)
 		"\n"
 		"The pools run side by side.\n"
 		"In a pool the handlers are called in this order, one after the other.\n"
-		"Replayed events reach only who asked for them; the file does not say who.\n");
+		"Replayed events reach only those with \"also replayed ones\".\n");
 }
 
 static void
@@ -908,7 +911,7 @@ test_damaged(void **state)
 		"all others run side by side.\n"
 		"In a pool the handlers are called in this order, one after the other.\n"
 		"In quarantine: passed over until its time is up, when an event tries it.\n"
-		"Replayed events reach only who asked for them; the file does not say who.\n");
+		"Replayed events reach only those with \"also replayed ones\".\n");
 }
 
 static void

@@ -157,7 +157,7 @@ get pools >"$dir/planned"
 check "arguments: their number" is getting 5
 check "arguments: the source" is source options
 check "arguments: no bus" is bus null
-check "arguments: replayed" is replayed false
+check "arguments: no replayed events" is pools/0/handlers/0/replayed false
 run weir.gap -- "$@"
 check "a gap: exit status" exits 0
 check "a gap: only who skips" shows '^weir.gap: 1 of 8 subscriptions gets it$'
@@ -192,7 +192,7 @@ check "running: as its arguments say" same "$dir/planned" "$dir/running"
 check "running: exit status" exits 0
 check "running: the source" is source process
 check "running: the process" is bus/pid "$pid"
-check "running: replayed is not known" is replayed null
+check "running: no replayed events" is pools/0/handlers/0/replayed false
 XDG_RUNTIME_DIR=$dir run --file "$file" in.a
 check "running: its file" exits 0
 run --pid "$pid" out.a

@@ -118,7 +118,7 @@ test_layout(void **state)
 	assert_int_equal(sizeof(weir_counters_dispatcher), 16 + 10 * 8);
 	assert_int_equal(sizeof(weir_counters_blame), 24);
 	assert_int_equal(sizeof(weir_counters_producer), 32 + 16 + 10 * 8 + 8 + 3 * 8 + 6 * 24 + 8 + 8 * 8);
-	assert_int_equal(sizeof(weir_counters_subscription), 64 + 256 + 24 + 10 * 8 + 8 * 8 + 8 * 4);
+	assert_int_equal(sizeof(weir_counters_subscription), 64 + 256 + 24 + 11 * 8 + 8 * 8 + 8 * 4);
 	assert_int_equal(sizeof(weir_counters_times), 16 + 3 * 8 + 128 * 8);
 }
 
