@@ -70,6 +70,11 @@ test_percentiles(void **state)
 	/* 98 of 99: not any more. The middle of [917504, 1048576) is 983040. */
 	add(&times, 1000000, 1);
 	assert_int_equal(wi_times_summarize(&times).p99_ns, 983040);
+	/* 98 of 99 are fewer than 99 in a hundred. */
+	times = (weir_counters_times){.kind = 0};
+	add(&times, 3, 98);
+	add(&times, 1000000, 1);
+	assert_int_equal(wi_times_summarize(&times).p99_ns, 983040);
 	/* Half of them: the lower of two. */
 	times = (weir_counters_times){.kind = 0};
 	add(&times, 3, 5);
