@@ -183,6 +183,8 @@ test_busy_batch(void **state)
 		expect(s->dispatchers[1].busy, 1);
 		expect(s->pools[1].busy, 0.5);
 	}
+	/* Nothing new was written: what is known of the batch stays. */
+	s = look(&file, s);
 	/* It began 100 ms before the first look, and ended 300 ms after the third. */
 	go_on(&file);
 	file.dispatchers[1].in_batch = 0, file.dispatchers[1].batches = 4;
@@ -290,6 +292,12 @@ test_waiting(void **state)
 	(void)state;
 	measure(&file.times[0], 5 * MS, 100);
 	file.pools[1].seen = 100;
+	file.times[1] = (weir_counters_times){.kind = WEIR_COUNTERS_WAITING, .pool = 0};
+	measure(&file.times[1], 1 * MS, 1);
+	s = look(&file, NULL);
+	assert_ptr_equal(s->slowest, &s->pools[1]);
+	wi_snapshot_free(s);
+	file.times[1].pool = 7;
 	s = look(&file, NULL);
 	assert_true(s->pools[1].waiting.of.known && s->pools[1].waiting.ever);
 	assert_int_equal(s->pools[1].waiting.of.max_ns, 5 * MS);
@@ -362,8 +370,9 @@ test_handling(void **state)
 	expect(s->handlers[1].share, 0.75);
 	go_on(&file);
 	file.dispatchers[2].lasted_ns += SECOND;
+	file.dispatchers[1].busy_ns += SECOND, file.dispatchers[1].batches++;
 	s = look(&file, s);
-	expect(s->handlers[1].share, 1);
+	expect(s->handlers[1].share, 0.5);
 	/* It began again. */
 	go_on(&file);
 	file.times[2] = (weir_counters_times){
@@ -557,15 +566,25 @@ test_full_moved(void **state)
 	file.producers[0].full_count = 1, file.producers[0].full_ns = 300 * MS;
 	file.producers[0].blame[3] =
 		(weir_counters_blame){.subscription = 0, .ns = 300 * MS, .pool = 1};
+	file.producers[0].blame[1] =
+		(weir_counters_blame){.subscription = 0, .ns = 40 * MS, .pool = 0};
 	s = look(&file, NULL);
 	go_on(&file);
 	pool = file.pools[0], file.pools[0] = file.pools[1], file.pools[1] = pool;
 	file.producers[0].full_ns = 500 * MS;
 	file.producers[0].blame[3].ns = 500 * MS, file.producers[0].blame[3].pool = 0;
+	file.producers[0].blame[1].pool = 1;
 	s = look(&file, s);
 	assert_int_equal(s->rings[0].why->interval.blame_count, 1);
 	assert_int_equal(s->rings[0].why->interval.blame[0].ns, 200 * MS);
 	assert_string_equal(s->rings[0].why->interval.blame[0].pool, "slow");
+	/* A place behind the last pool is none. */
+	file.producers[0].in_pool = file.producers[0].slowest = POOLS;
+	file.producers[0].in_count = 1, file.producers[0].blame[3].pool = POOLS;
+	s = look(&file, s);
+	assert_null(s->rings[0].why->pool);
+	assert_null(s->rings[0].slowest);
+	assert_null(s->rings[0].why->ever.blame[0].pool);
 	wi_snapshot_free(s);
 }
 
