@@ -368,6 +368,7 @@ test_text(void **state)
 	assert_string_equal(wi_watch_text_time(&some, 1230).text, "1.23 us");
 	assert_string_equal(wi_watch_text_time(&some, 999 * SECOND).text, "999 s");
 	assert_string_equal(wi_watch_text_time(&some, 1000 * SECOND).text, "16 min");
+	assert_string_equal(wi_watch_text_time(&some, 35999 * SECOND).text, "599 min");
 	assert_string_equal(wi_watch_text_time(&some, 36000 * SECOND).text, "10 h");
 	assert_string_equal(wi_watch_text_time(&some, UINT64_MAX).text, "213503 d");
 	assert_string_equal(wi_watch_text_age(SECOND / 4).text, "0.2 s");
