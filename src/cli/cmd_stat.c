@@ -8,7 +8,6 @@
 
 #include <argp.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum { OPTION_JSON = 300 };
@@ -56,28 +55,18 @@ parse_option(int key, char *argument, struct argp_state *state)
 	}
 }
 
-/* A title once a screen, for people; one for a file. */
-static uint64_t
-lines_a_title(void)
-{
-	struct winsize size;
-
-	if (!isatty(STDOUT_FILENO))
-		return UINT64_MAX;
-	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 3 ? size.ws_row - 2u : 22;
-}
-
 static bool
 write_line(const struct stat_options *options, const struct wi_snapshot *snapshot, uint64_t line)
 {
-	static uint64_t lines;
+	struct wi_screen_size size = wi_watch_screen_size();
+	/* A title once a screen, for people; one for a file. */
+	uint64_t lines = size.rows > 3 ? size.rows - 2 : UINT64_MAX;
 
-	if (lines == 0)
-		lines = lines_a_title();
 	if (options->json)
 		wi_stat_line_json(snapshot, stdout);
 	else
-		wi_stat_line_text(snapshot, line % lines == 0, stdout);
+		wi_stat_line_text(snapshot, line % lines == 0, size.columns >= WI_STAT_LINE_WIDE,
+				  stdout);
 	return fflush(stdout) == 0 && !ferror(stdout);
 }
 
@@ -129,11 +118,15 @@ static const char doc[] =
 	"Show what a bus does, a line each INTERVAL (a second), COUNT times (without end; once, if "
 	"there is no INTERVAL).\v"
 	"INTERVAL: seconds, or with a unit, as 500ms. published, handled, failed, refused: events "
-	"and calls a second. in flight: events that not every pool is through with. fullest: of "
-	"the rings. stuck: dispatchers whose handler has not returned for a second. lost: of a bus "
-	"that rests, otherwise -.\n\n"
+	"and calls a second. in flight: events that not every pool is through with. wait p99: an "
+	"event's way to the pool where it is longest. fullest: of the rings. stuck: dispatchers "
+	"whose handler has not returned for a second. lost: of a bus that rests, otherwise -. A "
+	"wide "
+	"terminal also has busiest: of the pools; full: how much of the interval a ring was "
+	"full.\n\n"
 	"Exit status: 0 done, or the bus was closed; 1 the process is stopped or hangs as a whole; "
-	"64 wrong usage; 65 not a counters file, or a damaged one; 66 it cannot be opened; 69 there "
+	"64 wrong usage; 65 not a counters file, or a damaged one; 66 it cannot be opened; 69 "
+	"there "
 	"is no process, it has ended, or there are several and none was chosen.";
 
 int

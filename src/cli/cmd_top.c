@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OPTION_JSON = 300, OPTION_ONCE, OPTION_DEAD, FILE_WIDTH = 80 };
+enum { OPTION_JSON = 300, OPTION_ONCE, OPTION_DEAD };
 
 struct top_options {
 	struct wi_watch watch;
@@ -63,7 +63,7 @@ parse_option(int key, char *argument, struct argp_state *state)
 static bool
 write_text(const struct wi_snapshot *snapshot)
 {
-	const struct wi_top_view view = {FILE_WIDTH, WI_TOP_BY_PLACE, ""};
+	const struct wi_top_view view = {wi_watch_screen_size().columns, WI_TOP_BY_PLACE, ""};
 	struct wi_top_lines lines;
 	bool good = wi_top_lines_make(&lines, snapshot, &view);
 
@@ -115,12 +115,15 @@ show_once(const struct top_options *options, struct wi_snapshot *snapshot)
 }
 
 static const char doc[] =
-	"Show what a bus of a running process does: its pools, dispatchers, rings and handlers, and "
-	"which handlers do not return. Without a terminal one look as text.\v"
-	"It reads the counters file of the only process of this user that has one, of process PID, or "
+	"Show what a bus of a running process does: its pools, dispatchers, rings and handlers, "
+	"which handlers do not return, and which make a ring full. Without a terminal one look as "
+	"text.\v"
+	"It reads the counters file of the only process of this user that has one, of process PID, "
+	"or "
 	"FILE. The process notices nothing, and may hang. On the screen h shows the keys.\n\n"
 	"Exit status: 0 done; 1 the process is stopped or hangs as a whole, and was shown once; 64 "
-	"wrong usage; 65 not a counters file, or a damaged one; 66 it cannot be opened; 69 there is "
+	"wrong usage; 65 not a counters file, or a damaged one; 66 it cannot be opened; 69 there "
+	"is "
 	"no process, it has ended, or there are several and none was chosen; 130, 143 ended by "
 	"SIGINT, SIGTERM.";
 

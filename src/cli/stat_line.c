@@ -8,30 +8,39 @@
 #include <jansson.h>
 
 void
-wi_stat_line_text(const struct wi_snapshot *snapshot, bool titled, FILE *stream)
+wi_stat_line_text(const struct wi_snapshot *snapshot, bool titled, bool wide, FILE *stream)
 {
 	const weir_counters_header *header = &snapshot->look.header;
+	static const struct wi_times_summary none;
+	const struct wi_times_summary *waiting =
+		snapshot->slowest != NULL ? &snapshot->slowest->waiting.of : &none;
 	struct wi_figure lost = {"-"};
 
 	if (snapshot->at_rest)
 		snprintf(lost.text, sizeof(lost.text), "%" PRId64, header->lost);
 	if (titled)
-		fprintf(stream, "%11s %11s %9s %9s %11s %8s %6s %6s\n", "published/s", "handled/s",
-			"failed/s", "refused/s", "in flight", "fullest", "stuck", "lost");
-	fprintf(stream, "%11s %11s %9s %9s %11s %8s %6s %6s\n",
+		fprintf(stream, "%11s %9s %8s %9s %9s %9s %7s %5s %5s%s\n", "published/s",
+			"handled/s", "failed/s", "refused/s", "in flight", "wait p99", "fullest",
+			"stuck", "lost", wide ? "  busiest    full" : "");
+	fprintf(stream, "%11s %9s %8s %9s %9s %9s %7s %5s %5s",
 		wi_watch_text_rate(snapshot->published).text,
 		wi_watch_text_rate(snapshot->handled).text,
 		wi_watch_text_rate(snapshot->failed).text,
 		wi_watch_text_rate(snapshot->refused).text,
 		wi_figures_count(header->in_flight).text,
-		wi_watch_text_share(snapshot->fullest).text,
-		wi_figures_count(snapshot->stuck).text, lost.text);
+		wi_watch_text_time(waiting, waiting->p99_ns).text,
+		wi_watch_text_share(snapshot->fullest).text, wi_figures_count(snapshot->stuck).text,
+		lost.text);
+	if (wide)
+		fprintf(stream, " %8s %7s", wi_watch_text_share(snapshot->busiest).text,
+			wi_watch_text_share(snapshot->full).text);
+	fputc('\n', stream);
 }
 
 void
 wi_stat_line_json(const struct wi_snapshot *snapshot, FILE *stream)
 {
-	json_t *object = wi_watch_json_head(snapshot);
+	json_t *object = wi_watch_json(snapshot);
 
 	json_dumpf(object, stream, JSON_COMPACT | JSON_REAL_PRECISION(6));
 	fputc('\n', stream);

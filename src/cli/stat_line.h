@@ -7,9 +7,12 @@
 
 #include <stdio.h>
 
-/* With the title above it, or without. */
-void wi_stat_line_text(const struct wi_snapshot *snapshot, bool titled, FILE *stream);
+enum { WI_STAT_LINE_WIDE = 97 };        /* columns of a wide line; the others have 80 */
 
+/* With the title above it, or without. */
+void wi_stat_line_text(const struct wi_snapshot *snapshot, bool titled, bool wide, FILE *stream);
+
+/* As `weir top --json`. */
 void wi_stat_line_json(const struct wi_snapshot *snapshot, FILE *stream);
 
 #endif

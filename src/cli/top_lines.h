@@ -13,7 +13,14 @@ enum wi_top_kind {
 	WI_TOP_ROW
 };
 
-enum wi_top_sort { WI_TOP_BY_PLACE, WI_TOP_BY_RATE, WI_TOP_BY_NAME, WI_TOP_BY_FAILURES, WI_TOP_SORTS };
+enum wi_top_sort {
+	WI_TOP_BY_PLACE,
+	WI_TOP_BY_RATE,
+	WI_TOP_BY_BUSY,         /* a ring: by how full it is */
+	WI_TOP_BY_NAME,
+	WI_TOP_BY_FAILURES,
+	WI_TOP_SORTS
+};
 
 struct wi_top_line {
 	char *text;

@@ -29,15 +29,19 @@ struct screen {
 static const char *const help[] = {
 	"q        quit",
 	"p space  pause, and go on",
-	"s        sort by place in the file, rate, name, failures",
+	"s        sort by place in the file, rate, busy, name, failures",
 	"/        filter by a part of a name or a pattern; Enter keeps it, Esc drops it",
 	"up down  scroll; also Page Up, Page Down, Home",
 	"h        this help; any key leaves it",
 	"",
-	"seen, routed, handled: a second. a batch: its events. parks, wakes: of",
-	"dispatchers that wait. late: wake-ups that came too late. skipped: by a pool",
-	"that was too far behind. in: the handler that a dispatcher is in. mostly: the",
-	"code that a handler failed with most often. #N: a producer without a name."};
+	"busy: of the dispatchers' time. waiting: events that a pool is not through",
+	"with. wait: from an event's time to its first call. high: the most that was",
+	"in a ring. full: part of the time that publishes were refused. slowest: the",
+	"pool furthest behind. share: of the pool's busy time. p50, p99: of the calls.",
+	"code: of the last failure. for: in this one call. a batch: its events. late:",
+	"wake-ups that came too late. skipped: by a pool too far behind. mostly: the",
+	"code that a handler failed with most often. #N: a producer without a name.",
+	"A wider terminal has more columns."};
 
 /* -- drawing ----------------------------------------------------------------- */
 

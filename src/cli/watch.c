@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -241,4 +242,14 @@ wi_watch_interval(const char *text, uint64_t *ret_ns)
 		return false;
 	*ret_ns = ns + part;
 	return true;
+}
+
+struct wi_screen_size
+wi_watch_screen_size(void)
+{
+	struct winsize size;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+		return (struct wi_screen_size){80, 0};
+	return (struct wi_screen_size){size.ws_col, size.ws_row};
 }

@@ -38,6 +38,13 @@ void wi_watch_wait(const struct wi_watch *watch, const struct wi_snapshot *befor
 /* "2", "0.5" seconds, "500ms"; 10 ms to an hour. */
 bool wi_watch_interval(const char *text, uint64_t *ret_ns);
 
+struct wi_screen_size {
+	size_t columns, rows;
+};
+
+/* Of the terminal that standard output is; 80 and 0: it is none. */
+struct wi_screen_size wi_watch_screen_size(void);
+
 /* One line on standard error, with the program's name. */
 void wi_watch_complain(const struct wi_watch *watch, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

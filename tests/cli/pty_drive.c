@@ -2,7 +2,7 @@
 /*
  * pty_drive.c - a program on a terminal of its own: keys are pressed, what it draws is looked at.
  *
- * usage: pty_drive STEP... -- PROGRAM ARGUMENT...
+ * usage: pty_drive [-w COLUMNS] STEP... -- PROGRAM ARGUMENT...
  *
  * STEP: =TEXT  until TEXT was drawn since the last step, 10 s at most
  *       >KEYS  press them
@@ -101,11 +101,14 @@ await(int master, pid_t pid)
 int
 main(int argc, char **argv)
 {
-	const struct winsize size = {.ws_row = ROWS, .ws_col = COLUMNS};
+	struct winsize size = {.ws_row = ROWS, .ws_col = COLUMNS};
 	struct termios before, after;
-	int master, slave, steps = 1, code;
+	int master, slave, first = 1, steps, code;
 	pid_t pid;
 
+	if (argc > 2 && strcmp(argv[1], "-w") == 0)
+		size.ws_col = (unsigned short)atoi(argv[2]), first = 3;
+	steps = first;
 	while (steps < argc && strcmp(argv[steps], "--") != 0)
 		steps++;
 	if (steps + 1 >= argc || openpty(&master, &slave, NULL, NULL, &size) != 0)
@@ -118,7 +121,7 @@ main(int argc, char **argv)
 		execv(argv[steps + 1], argv + steps + 1);
 		_exit(127);
 	}
-	for (int i = 1; i < steps; i++)
+	for (int i = first; i < steps; i++)
 		if (!step(master, pid, argv[i])) {
 			fprintf(stderr, "step failed: %s\n", argv[i]);
 			kill(pid, SIGKILL);

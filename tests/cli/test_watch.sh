@@ -81,7 +81,7 @@ check "stat: nothing on standard error" silent
 check "stat: the title, once" [ "$(grep -c published "$dir/out")" -eq 1 ]
 check "stat: two lines" [ "$(wc -l <"$dir/out")" -eq 3 ]
 check "stat: 80 columns" [ "$(wc -L <"$dir/out")" -le 80 ]
-check "stat: numbers" shows '^ +[0-9.]+ +[0-9.]+ +[0-9.]+ +0 +[0-9]+ +[<0-9]+ % +0 +(0|-)$'
+check "stat: numbers" shows '^ +[0-9.]+ +[0-9.]+ +[0-9.]+ +0 +[0-9]+ +(-|[0-9.]+ [mun]?s) +[<0-9]+ % +0 +(0|-)$'
 run
 check "stat without an interval: one line" [ "$(wc -l <"$dir/out")" -eq 2 ]
 run --json --file "$file" 300ms 2
@@ -107,11 +107,11 @@ top()
 top --interval 0.3
 check "top without a terminal: exit status" exits 0
 check "top without a terminal: nothing on standard error" silent
-check "top: the bus" shows "^flow  pid $pid  up .* heartbeat .* ago  weir [0-9.]+$"
-check "top: pools" shows '^second +[0-9.]+ +[0-9.]+ '
+check "top: the bus" shows "^flow  pid $pid  up .* heartbeat .* ago  weir [0-9.]+  topics [0-9]+$"
+check "top: pools" shows '^second +[0-9.]+ +<?[0-9]+ % +[0-9]+ +(-|[0-9.]+ [mun]?s) +(-|[0-9.]+ [mun]?s) +(-|[0-9.]+ [mun]?s) +0 +0$'
 check "top: dispatchers" shows '^default/0 +[0-9]+ +[0-9.]+ '
-check "top: rings" shows '^second/0 +0 +0 +0 +262 kB +0 %$'
-check "top: handlers" shows '^in\.bad +default +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9-]+  (active|quarantined)$'
+check "top: rings" shows '^second/0 +0 +0 +262 kB +0 % +0 % +0 % +-$'
+check "top: handlers" shows '^in\.bad +default +[0-9.]+ +[0-9]+ +(-|[0-9.]+ [mun]?s) +(-|<?[0-9]+ %) +[0-9-]+  (active|quarantined)$'
 check "top: a handler's pool" shows '^in\.> +second +'
 check "top: 80 columns" [ "$(wc -L <"$dir/out")" -le 80 ]
 check "top: no line ends with a blank" sh -c "! grep -q ' \$' '$dir/out'"
@@ -120,6 +120,8 @@ check "top --json: exit status" exits 0
 check "top --json: one line" [ "$(wc -l <"$dir/out")" -eq 1 ]
 check "top --json: a pool" is pools/1/name second
 check "top --json: a handler" is handlers/0/pool default
+check "top --json: a pool that is behind" is pools/1/after/0 default
+check "top --json: busy" sh -c "'$json_get' pools/0/busy <'$dir/out' | grep -q '^[01]\.'"
 check "top --json: its rate" [ "$(get handlers/0/ok_per_s | cut -d. -f1)" -gt 0 ]
 top --once --interval 0.3 "$file"
 check "top FILE" exits 0
@@ -138,15 +140,24 @@ screen()
 }
 check "screen: drawn, left with q" screen 0 '=flow' '=POOL' '=second' '=HANDLER' '>q'
 check "screen: help" screen 0 '=POOL' '>h' '=Page Up' '>x' '=POOL' '>q'
-check "screen: sort" screen 0 '=sort: place' '>s' '@23' '=sort: rate' '>s' '@22' '=sort: name' '>s' \
-	'@21' '=sort: failures' '>s' '@20' '=sort: place' '>q'
+check "screen: sort" screen 0 '=sort: place' '>s' '@23' '=sort: rate' '>s' '@22' '=sort: busy' '>s' \
+	'@21' '=sort: name' '>s' '@20' '=sort: failures' '>s' '@19' '=sort: place' '>q'
 check "screen: filter" screen 0 '=POOL' '>/' '=/_' '>sec' '=c_' '>
 ' '=filter: sec' '>q'
-check "screen: pause" screen 0 '=POOL' '>p' '=[paused]' '>p' '>q'
+esc=$(printf '\033')
+check "screen: filter, dropped" screen 0 '=POOL' '>/' '=/_' '>secx' '=x_' '>'"$(printf '\177')" '@22' '=/sec_' \
+	">$esc" '@21' '=place  / filter  h help' '>q'
+check "screen: pause" screen 0 '=POOL' '>p' '=[paused]' '>p' '@22' '=mq quit' '>q'
+check "screen: down to the end, and up" screen 0 '=POOL' '@8' '=second' \
+	">$esc""OB$esc""OB$esc""OB$esc""OB$esc""OB$esc[6~$esc[6~$esc[6~$esc[6~$esc[6~$esc[6~$esc[6~$esc[6~" '=in.bad' \
+	'@9' '=in.bad' ">$esc""OA$esc""OA$esc[5~$esc[5~$esc[5~$esc[5~$esc[5~$esc[5~$esc[5~$esc[5~" '=POOL' '>q'
 check "screen: resized" screen 0 '=POOL' '@10' '=h help' '@3' '=h help' '@1' '=h help' '@40' '=HANDLER' '>q'
 check "screen: SIGTERM" screen 143 '=POOL' '!15'
 check "screen: SIGINT" screen 130 '=POOL' '!2'
 check "screen: SIGHUP" screen 129 '=POOL' '!1'
+
+check "stat on a wide terminal" "$pty_drive" -w 120 '=busiest' '=%' -- "$weir" stat --file "$file" 0.1 2
+check "top --once on a wide terminal" "$pty_drive" -w 120 '=a batch' '=pattern' -- "$weir" top --once "$file"
 
 # -- two of them -----------------------------------------------------------------
 
@@ -206,6 +217,24 @@ top --dead --json "$first"
 check "of a dead process, top --dead: exit status" exits 0
 check "of a dead process, top --dead: shown" is state gone
 
+# -- one whose rings fill ------------------------------------------------------------
+
+begin jam 9 --on 'in.>=count' --on 'in.>=sleep:5ms@second'
+line='{"topic":"in.slow","data":"'$(printf %03000d 0)'"}'
+(while echo "$line"; do :; done) >&9 2>/dev/null &
+feeder=$!
+is_full() { "$weir" top --json --interval 0.2 "$file" | "$json_get" full | grep -qv '^0\(\.0*\)\?$'; }
+until_true is_full
+top --interval 0.5 "$file"
+check "full: why" shows '^ring #[0-9]+ full for [0-9.]+ m?s \([0-9]+ % of the last [0-9.]+ s\), [0-9]+ % of it in in\.> \(pool'
+check "full: since it was opened" shows '^ring #[0-9]+ was full for [0-9.]+ m?s, [0-9,]+ times?, [0-9]+ % of it in in\.> \(pool second'
+check "full: when it became full last" shows '^  when it became full last: second/0 in in\.>$'
+check "full: the ring" shows '^#[0-9]+ .* 262 kB +9[0-9] % +(9[0-9]|100) % +[0-9]+ %  second$'
+check "full: the pool" shows '^second +[0-9.]+ +(9[0-9]|100) % +[0-9]+ +[0-9.]+ m?s +[0-9.]+ m?s +[0-9.]+ m?s +0 +0$'
+check "full: the handler" shows '^in\.> +second +[0-9.]+ +0 +[0-9.]+ ms +([5-9][0-9]|100) % +-  active$'
+kill "$feeder" "$pid" 2>/dev/null
+exec 9>&-
+
 # -- files that are none -------------------------------------------------------------
 
 run --file "$dir/nothing"
@@ -230,15 +259,18 @@ put()
 	cp "$dir/whole" "$dir/put"
 	word "$2" | dd of="$dir/put" bs=1 seek="$1" conv=notrunc 2>/dev/null
 }
-put 8 $(((248 << 32) + 2))
+put 8 $(((272 << 32) + 1))
 run --file "$dir/put"
-refused "another layout" 65 "of layout 2, and this program knows layout 1"
+refused "another layout" 65 "of layout 1, and this program knows layout 2"
 head -c 5000 "$dir/whole" >"$dir/cut"
 run --file "$dir/cut"
 refused "cut off" 65 "cut off: it has 5000 bytes of"
 put 152 $((1 << 62))
 run --file "$dir/put"
 refused "a section outside" 65 "damaged: its pools cannot lie where it says"
+put 256 $(((1 << 52) + 1072))
+run --file "$dir/put"
+refused "times outside" 65 "damaged: its times cannot lie where it says"
 put 16 $((1 << 62))
 run --file "$dir/put"
 refused "a size that is not there" 65 "cut off"

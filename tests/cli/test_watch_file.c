@@ -27,7 +27,7 @@
 
 #include <weir/weir.h>
 
-enum { DAMAGES = 30000 };
+enum { DAMAGES = 30000, TIMES_ADDED = 6 };
 
 #define SECOND UINT64_C(1000000000)
 
@@ -133,6 +133,74 @@ is_stuck(const struct wi_snapshot *snapshot)
 	return false;
 }
 
+/* Times of each kind, whether the bus has measured any or not, and rings that were full. */
+static void
+add_to_copy(const weir_counters_header *header)
+{
+	const weir_counters_section *times = &header->section[WEIR_COUNTERS_TIMES];
+	const weir_counters_section *rings = &header->section[WEIR_COUNTERS_PRODUCERS];
+
+	for (uint32_t i = times->count - TIMES_ADDED; i < times->count; i++) {
+		weir_counters_times entry = {.kind = i % 2,
+					     .pool = i / 2 % 2,
+					     .subscription = i % 3 + 1,
+					     .samples = 100,
+					     .sum_ns = 12345678,
+					     .max_ns = 5000000};
+
+		for (uint64_t ns = 1; ns < 5000000; ns *= 3)
+			entry.count[weir_counters_bucket(ns)] = ns % 100 + 1;
+		memcpy(original + times->offset + i * times->entry_size, &entry, sizeof(entry));
+	}
+	for (uint32_t i = 0; i < rings->count; i++) {
+		unsigned char *at = original + rings->offset + i * rings->entry_size;
+		weir_counters_producer entry;
+
+		memcpy(&entry, at, sizeof(entry));
+		entry.high_water = entry.ring_size / 2;
+		entry.slowest = entry.in_pool = 1;
+		entry.full_count = 3, entry.full_ns = 70000000;
+		entry.blame[0] =
+			(weir_counters_blame){.subscription = 1, .ns = 50000000, .pool = 1};
+		entry.blame[1] =
+			(weir_counters_blame){.subscription = 0, .ns = 10000000, .pool = 0};
+		entry.in_count = 2, entry.in[0] = 1;
+		memcpy(at, &entry, sizeof(entry));
+	}
+}
+
+static void
+write_seed(const char *directory, const char *name, const unsigned char *later)
+{
+	char path[512];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	assert_int_equal(fwrite(original, 1, original_size, file), original_size);
+	if (later != NULL)
+		assert_int_equal(fwrite(later, 1, original_size, file), original_size);
+	fclose(file);
+}
+
+/* What a fuzzer begins with: the file, and the file with itself a second later (tests/fuzz). */
+static void
+write_seeds(const char *directory)
+{
+	unsigned char *later = malloc(original_size);
+	weir_counters_header header;
+
+	assert_non_null(later);
+	memcpy(later, original, original_size);
+	memcpy(&header, original, sizeof(header));
+	header.heartbeat += SECOND, header.sequence += 2;
+	memcpy(later, &header, sizeof(header));
+	write_seed(directory, "one", NULL);
+	write_seed(directory, "two", later);
+	free(later);
+}
+
 /* Without the room for 4096 subscriptions, which would be copied for each damage. */
 static void
 keep(int fd)
@@ -143,19 +211,24 @@ keep(int fd)
 	original_size = sizeof(header);
 	for (int i = 0; i < WEIR_COUNTERS_SECTION_COUNT; i++)
 		original_size += (size_t)header.section[i].count * header.section[i].entry_size;
-	original = malloc(original_size);
+	original_size += TIMES_ADDED * header.section[WEIR_COUNTERS_TIMES].entry_size;
+	original = calloc(1, original_size);
 	assert_non_null(original);
 	header.file_size = original_size;
 	for (size_t i = 0, at = sizeof(header); i < WEIR_COUNTERS_SECTION_COUNT; i++) {
 		weir_counters_section *section = &header.section[i];
 		size_t size = (size_t)section->count * section->entry_size;
 
-		assert_true(size > 0);
+		assert_true(size > 0 || i == WEIR_COUNTERS_TIMES);
 		assert_int_equal(pread(fd, original + at, size, (off_t)section->offset), size);
 		section->offset = at;
 		at += size;
 	}
+	header.section[WEIR_COUNTERS_TIMES].count += TIMES_ADDED;
 	memcpy(original, &header, sizeof(header));
+	add_to_copy(&header);
+	if (getenv("WEIR_FUZZ_SEEDS") != NULL)
+		write_seeds(getenv("WEIR_FUZZ_SEEDS"));
 }
 
 /* A handler that hangs is named, with its dispatcher, while it hangs. */
@@ -249,12 +322,20 @@ test_clean(void **state)
 	} cases[] = {{"plain", "plain"},
 		     {"\x1b[31mred\x07", "?[31mred?"},
 		     {"gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f"},
-		     {"\xc2\x9b" "31m", "?31m"},
+		     {"\xc2\x9b"
+		      "31m",
+		      "?31m"},
 		     {"\xff\xc3", "??"},
-		     {"\xe2\x80\xae" "abc", "?abc"},
+		     {"\xe2\x80\xae"
+		      "abc",
+		      "?abc"},
 		     {"\xed\xa0\x80", "???"},
 		     {"\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80"},
 		     {"\xc0\xaf", "??"},
+		     {"\xd8\x9c", "?"},
+		     {"\xc2\xad", "?"},
+		     {"\xe2\x80\x8b", "?"},
+		     {"\xf4\x90\x80\x80", "????"},
 		     {"a\nb\tc\x7f", "a?b?c?"}};
 	char clean[64];
 
@@ -270,6 +351,8 @@ test_clean(void **state)
 static void
 test_text(void **state)
 {
+	static const struct wi_times_summary none, some = {.known = true};
+
 	(void)state;
 	assert_string_equal(wi_watch_text_rate(NAN).text, "-");
 	assert_string_equal(wi_watch_text_rate(0).text, "0");
@@ -278,6 +361,17 @@ test_text(void **state)
 	assert_string_equal(wi_watch_text_share(0).text, "0 %");
 	assert_string_equal(wi_watch_text_share(0.001).text, "<1 %");
 	assert_string_equal(wi_watch_text_share(0.999).text, "99 %");
+	assert_string_equal(wi_watch_text_share(NAN).text, "-");
+	assert_string_equal(wi_watch_text_share(1).text, "100 %");
+	assert_string_equal(wi_watch_text_number(999).text, "999");
+	assert_string_equal(wi_watch_text_number(12345).text, "12.3 k");
+	assert_string_equal(wi_watch_text_time(&none, 5).text, "-");
+	assert_string_equal(wi_watch_text_time(&some, 1230).text, "1.23 us");
+	assert_string_equal(wi_watch_text_time(&some, 999 * SECOND).text, "999 s");
+	assert_string_equal(wi_watch_text_time(&some, 1000 * SECOND).text, "16 min");
+	assert_string_equal(wi_watch_text_time(&some, 35999 * SECOND).text, "599 min");
+	assert_string_equal(wi_watch_text_time(&some, 36000 * SECOND).text, "10 h");
+	assert_string_equal(wi_watch_text_time(&some, UINT64_MAX).text, "213503 d");
 	assert_string_equal(wi_watch_text_age(SECOND / 4).text, "0.2 s");
 	assert_string_equal(wi_watch_text_age(61 * SECOND).text, "1 min 1 s");
 	assert_string_equal(wi_watch_text_age(3700 * SECOND).text, "1 h 1 min");
@@ -316,7 +410,8 @@ damage(unsigned char *bytes)
 
 	memcpy(&header, original, sizeof(header));
 	for (uint64_t i = 0; i < count; i++) {
-		const weir_counters_section *section = &header.section[next_random() % 4];
+		const weir_counters_section *section =
+			&header.section[next_random() % WEIR_COUNTERS_SECTION_COUNT];
 		size_t room = (size_t)section->count * section->entry_size;
 		size_t at = next_random() % 2 || room == 0 ? 8 + next_random() % (sizeof(header) - 16)
 							   : section->offset + next_random() % (room - 8);
@@ -377,6 +472,101 @@ explain_all(const struct wi_snapshot *snapshot)
 	free(text);
 }
 
+/* The file with one number other than it is; the problem, or NULL: it is taken. */
+static const char *
+take_with(struct wi_look *one, int fd, size_t at, uint64_t number, size_t size)
+{
+	static char problem[WI_LOOK_PROBLEM_SIZE];
+
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(pwrite(fd, original, original_size, 0), original_size);
+	assert_int_equal(pwrite(fd, &number, size, (off_t)at), size);
+	return wi_look_take(one, fd, problem) ? NULL : problem;
+}
+
+/* What is just right is taken, and one more is not. */
+static void
+test_limits(void **state)
+{
+	static const size_t sections = offsetof(weir_counters_header, section);
+	int fd = memfd_create("limits", MFD_CLOEXEC);
+	weir_counters_header header;
+	struct wi_look one;
+
+	(void)state;
+	memcpy(&header, original, sizeof(header));
+	for (size_t i = 0; i < WEIR_COUNTERS_SECTION_COUNT; i++) {
+		const weir_counters_section *section = &header.section[i];
+		size_t at = sections + i * sizeof(*section);
+		uint64_t last = original_size - (uint64_t)section->count * section->entry_size;
+		const char *problem;
+
+		assert_null(take_with(&one, fd, at, last, 8));
+		wi_look_fini(&one);
+		problem = take_with(&one, fd, at, last + 1, 8);
+		assert_non_null(problem);
+		assert_non_null(strstr(problem, "cannot lie where it says"));
+		assert_non_null(take_with(&one, fd, at, sizeof(header) - 1, 8));
+		assert_non_null(take_with(&one, fd, at + 8, section->entry_size - 1, 4));
+		assert_non_null(take_with(&one, fd, at + 8, (64 << 10) + 1, 4));
+		assert_null(take_with(&one, fd, at + 16, section->count, 4));
+		wi_look_fini(&one);
+		assert_non_null(take_with(&one, fd, at + 16, section->count - 1, 4));
+	}
+	assert_non_null(take_with(&one, fd, offsetof(weir_counters_header, file_size),
+				  original_size + 1, 8));
+	assert_non_null(take_with(&one, fd, offsetof(weir_counters_header, layout), 1, 4));
+	assert_non_null(take_with(&one, fd, offsetof(weir_counters_header, magic), 1, 8));
+	/* Its writer died in the midst of it. */
+	assert_null(take_with(&one, fd, offsetof(weir_counters_header, sequence), 7, 8));
+	assert_true(one.torn);
+	assert_false(wi_look_is_old(&one, fd));
+	wi_look_fini(&one);
+	assert_null(take_with(&one, fd, offsetof(weir_counters_header, sequence), 8, 8));
+	assert_false(one.torn);
+	assert_false(wi_look_is_old(&one, fd));
+	header.sequence = 10;
+	assert_int_equal(pwrite(fd, &header, sizeof(header), 0), sizeof(header));
+	assert_true(wi_look_is_old(&one, fd));
+	wi_look_fini(&one);
+	close(fd);
+}
+
+/* A later version has longer entries: their beginnings are known. */
+static void
+test_longer(void **state)
+{
+	const uint32_t more = 24, count = 2;
+	int fd = memfd_create("longer", MFD_CLOEXEC);
+	weir_counters_header header;
+	weir_counters_section *pools = &header.section[WEIR_COUNTERS_POOLS];
+	char problem[WI_LOOK_PROBLEM_SIZE];
+	struct wi_look one;
+	uint64_t from;
+
+	(void)state;
+	memcpy(&header, original, sizeof(header));
+	assert_true(pools->count == count);
+	from = pools->offset;
+	pools->offset = original_size;
+	pools->entry_size += more;
+	header.file_size = original_size + (uint64_t)count * pools->entry_size;
+	assert_int_equal(pwrite(fd, original, original_size, 0), original_size);
+	assert_int_equal(pwrite(fd, &header, sizeof(header), 0), sizeof(header));
+	for (uint32_t i = 0; i < count; i++)
+		assert_int_equal(pwrite(fd, original + from + i * sizeof(weir_counters_pool),
+					sizeof(weir_counters_pool),
+					(off_t)(pools->offset + (uint64_t)i * pools->entry_size)),
+				 sizeof(weir_counters_pool));
+	assert_int_equal(ftruncate(fd, (off_t)header.file_size), 0);
+	assert_true(wi_look_take(&one, fd, problem));
+	assert_string_equal(one.pools[0].name, "default");
+	assert_string_equal(one.pools[1].name, "slow");
+	assert_int_equal(one.pools[1].dispatcher_count, 1);
+	wi_look_fini(&one);
+	close(fd);
+}
+
 /* A file for each damage would be slow: one that is written anew. */
 static void
 test_damage(void **state)
@@ -426,8 +616,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_clean), cmocka_unit_test(test_text),
-		cmocka_unit_test(test_rates), cmocka_unit_test(test_hangs),
+		cmocka_unit_test(test_clean),  cmocka_unit_test(test_text),
+		cmocka_unit_test(test_rates),  cmocka_unit_test(test_hangs),
+		cmocka_unit_test(test_limits), cmocka_unit_test(test_longer),
 		cmocka_unit_test(test_damage),
 	};
 
