@@ -75,6 +75,8 @@ static const struct argp_option options_help[] = {
 	 "Write percentiles to PREFIX-N-total.hgrm and so on, N the number of the --on", 0},
 	{"hlog", OPTION_LONG + 22, "FILE", 0,
 	 "Write all counts of all runs as an HdrHistogram log", 0},
+	{"report", OPTION_LONG + 24, "FILE", 0,
+	 "Write a page with tables and charts of it all, FILE.html, that loads nothing", 0},
 	{"no-yardstick", OPTION_LONG + 23, NULL, 0,
 	 "Do not measure the machine beside each run", 0},
 	{NULL, 0, NULL, 0, "Help:", -1},

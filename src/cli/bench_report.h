@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include <jansson.h>
+
 #include "bench_options.h"
 #include "bench_plan.h"
 #include "bench_run.h"
@@ -42,6 +44,7 @@ struct wi_bench_report {
 	struct wi_bench_latency *latency;       /* by --on, of all runs; NULL in a closed loop */
 	FILE *hlog;                             /* or NULL */
 	double start_time;                      /* since 1970 */
+	const char *command;                    /* to repeat it, or NULL */
 	int signal;
 };
 
@@ -53,7 +56,7 @@ void wi_bench_report_fini(struct wi_bench_report *report);
 /* Takes the run; its histograms are added to those of all and freed. False: out of memory. */
 bool wi_bench_report_add(struct wi_bench_report *report, const struct wi_bench_run *run);
 
-/* Writes the --hgrm files and ends the --hlog. False after a message. */
+/* Writes the --hgrm files and the --report and ends the --hlog. False after a message. */
 bool wi_bench_report_write_files(struct wi_bench_report *report);
 
 /* Of all runs but one that was cut short, if there are others. */
@@ -84,5 +87,8 @@ bool wi_bench_report_reached_rate(const struct wi_bench_report *report);
 void wi_bench_report_write_head(const struct wi_bench_report *report, FILE *stream);
 void wi_bench_report_write_text(const struct wi_bench_report *report, FILE *stream);
 bool wi_bench_report_write_json(const struct wi_bench_report *report, FILE *stream);
+
+/* What --json prints and --report shows. A new reference. */
+json_t *wi_bench_report_json(const struct wi_bench_report *report);
 
 #endif
