@@ -91,7 +91,7 @@ function benchLoad(parameters) {
 	return facts([
 		['Scenario', joined(words(parameters.scenario), words(parameters.summary))],
 		['Producers', joined(numberOr(parameters.producers, (count) => fixed(count, 0)),
-			yesNo(parameters.producers_pinned, 'on processors of their own choice', 'on any processor'))],
+			yesNo(parameters.producers_pinned, 'each on its processor', 'on any processor'))],
 		['Sent', open ? joined(`open loop: ${show(parameters.rate, WHOLE)} events a second, each at its moment`,
 			known(parameters.burst) && parameters.burst > 1 ? `${fixed(parameters.burst, 0)} at once` : null)
 			: parameters.loop === 'closed' ? 'closed loop: each event as soon as there is room' : null],
@@ -118,7 +118,7 @@ function benchVaried(result, runs) {
 			? `Nothing but the moment: the same load ${fixed(runs.length, 0)} times, each with a bus of its own.`
 			: 'Nothing: there is one run.'),
 		benchLoad(parameters),
-		make('div.beside', {},
+		make('div', {},
 			pools.length > 0 && make('div', {}, make('h3', {}, 'Pools'), sortable([
 				{ title: 'pool', value: (pool) => words(pool.pool) },
 				{ title: 'dispatchers', quantity: WHOLE, value: (pool) => pool.dispatchers },
@@ -161,7 +161,7 @@ function benchTable(result, runs) {
 	if (runs.some((run) => run.cut_short === true || run.disturbed === true))
 		columns.push({ title: '', still: true, cell: (run) => [run.cut_short === true && make('span.mark', {}, 'cut short'),
 		               run.disturbed === true && make('span.mark', {}, 'disturbed')].filter(Boolean)[0] || '' });
-	return [sortable(columns, runs, { label: 'Results by run', limit: 100 }), benchSpreads(runs)];
+	return [sortable(columns, runs, { label: 'Results by run', limit: 25 }), benchSpreads(runs)];
 }
 
 function benchSpreads(runs) {
@@ -185,6 +185,8 @@ function benchSpeed(runs) {
 	const plot = chart(() => {
 		const { name, key, quantity } = figures[chosen], spread = benchSpread(runs, key);
 		const xs = runs.map((run) => run.number);
+		const dots = (title, colour, which) => ({ kind: 'dots', name: title, colour, size: 4.5,
+		                                          at: runs.filter(which).map((run) => [run.number, run[key]]) });
 		return {
 			label: `${name} by run: median ${show(spread.median, quantity)}, quartiles ${show(spread.low, quantity)} and ${show(spread.high, quantity)}`,
 			height: 260,
@@ -193,10 +195,9 @@ function benchSpeed(runs) {
 			layers: [
 				{ kind: 'band', name: 'quartiles', colour: 'total', low: spread.low, high: spread.high },
 				{ kind: 'level', name: 'median', colour: 'total', y: spread.median, dash: [6, 4] },
-				{ kind: 'dots', name: 'a run', colour: 'total', size: 4.5, at: runs.filter((run) => run.disturbed !== true).map((run) => [run.number, run[key]]) },
-				...(runs.some((run) => run.disturbed === true)
-					? [{ kind: 'dots', name: 'a run that was disturbed', colour: 'waiting', size: 4.5, at: runs.filter((run) => run.disturbed === true).map((run) => [run.number, run[key]]) }] : []),
-			],
+				dots('a run', 'total', (run) => run.disturbed !== true),
+				dots('a run that was disturbed', 'waiting', (run) => run.disturbed === true),
+			].filter((layer) => layer.at === undefined || layer.at.length > 0),
 			read: (i) => `Run ${runs[i].number}: ${show(runs[i][key], quantity)}${runs[i].disturbed === true ? ', disturbed' : ''}`,
 		};
 	});
@@ -228,7 +229,7 @@ function percentilesOfOn(result, runs, index) {
 	const dashes = { total: null, waiting: [8, 4], handling: [2, 3] };
 	return percentileSpec(`latency by percentile of ${onName(on)}`, 340, KINDS
 		.map((kind) => ({ name: kind, colour: kind, dash: dashes[kind], points: quantilePoints(on[kind]),
-		                  band: runs.length > 1 ? quantileBand(runs, index, kind) : null }))
+		                  band: runs.length > 1 && kind !== 'waiting' ? quantileBand(runs, index, kind) : null }))
 		.filter((curve) => curve.points.length > 0));
 }
 
@@ -253,9 +254,9 @@ function latencyTable(ons) {
 		...(ons.length > 1 ? [{ title: 'handler', value: (row) => onName(row.on) }] : []),
 		{ title: 'part', value: (row) => row.kind },
 		{ title: 'events', quantity: WHOLE, value: (row) => row.quantiles.count },
-		{ title: 'mean', quantity: TIME, value: (row) => row.quantiles.mean },
-		...PERCENTILES.map(([name, percent]) => ({ title: name, quantity: TIME, value: (row) => percentileOf(row.quantiles, name, percent) })),
-		{ title: 'max', quantity: TIME, value: (row) => row.quantiles.max },
+		{ title: 'mean', quantity: TIME, each: true, value: (row) => row.quantiles.mean },
+		...PERCENTILES.map(([name, percent]) => ({ title: name, quantity: TIME, each: true, value: (row) => percentileOf(row.quantiles, name, percent) })),
+		{ title: 'max', quantity: TIME, each: true, value: (row) => row.quantiles.max },
 	], rows, { label: 'Latency of all runs', limit: 60 });
 }
 
@@ -273,7 +274,7 @@ function benchLatency(result, runs) {
 			curve.refresh();
 			byRun.refresh();
 		})),
-		figure('By percentile', runs.length > 1 ? 'All runs together; the areas are from the least to the greatest of the runs.' : null, curve.element),
+		figure('By percentile', runs.length > 1 ? 'All runs together; the areas, of total and handling, are from the least to the greatest of the runs.' : null, curve.element),
 		latencyTable(ons),
 		runs.length > 1 && figure('By run', null, byRun.element),
 	];
@@ -300,7 +301,7 @@ function benchThreads(runs) {
 	const sum = (title, key, quantity = WHOLE) => ({ title, quantity, value: (one) => one.get(key) });
 	if (threads.length + pools.length === 0)
 		return [];
-	return [make('div.beside', {},
+	return [make('div', {},
 		threads.length > 0 && make('div', {}, make('h3', {}, 'Threads'), sortable([
 			{ title: 'thread', value: (one) => one.name }, sum('events', 'events'),
 			{ title: 'cpu an event', quantity: TIME, value: (one) => quotient(one.get('cpu_seconds') * 1e9, one.get('events')) },

@@ -158,6 +158,8 @@ function makeAxes(spec) {
 	const x = { ...line, size: spec.x.label ? 34 : 30, label: spec.x.label, labelSize: 18, labelFont: font, labelGap: 0 };
 	if (spec.x.splits)
 		x.splits = () => spec.x.splits;
+	else
+		x.incrs = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000];
 	if (spec.x.text)
 		x.values = (plot, splits) => splits.map(spec.x.text);
 	const y = { ...line, size: 68, values: (plot, splits) => splits.map((one) => (one === null ? '' : tickText(one, spec.y.quantity))) };
@@ -174,7 +176,7 @@ function makeOptions(one, spec, width) {
 		points: { show: layer.dots === true, size: 6, fill: colour(layer.colour) },
 	}));
 	return {
-		width, height: spec.height, padding: [10, 12, 0, 0], legend: { show: false },
+		width, height: spec.height, padding: [10, 24, 0, 0], legend: { show: false },
 		cursor: { drag: { x: false, y: false }, points: { show: lines(spec).length > 0 }, y: false },
 		scales: {
 			x: { time: false, range: () => spec.x.range || padded(extent(spec.x.values)) },
@@ -190,7 +192,10 @@ function makeOptions(one, spec, width) {
 	};
 }
 
-const padded = (range) => (range ? [range[0] - 0.5, range[1] + 0.5] : [0, 1]);
+const padded = (range) => {
+	const room = range ? Math.max(0.5, (range[1] - range[0]) * 0.025) : 0;
+	return range ? [range[0] - room, range[1] + room] : [0, 1];
+};
 
 function tell(one, plot, spec) {
 	const idx = plot.cursor.idx;
@@ -279,7 +284,7 @@ function percentText(nine) {
 function inNines(pairs, count) {
 	return list(pairs).filter((pair) => Array.isArray(pair) && known(pair[0]) && known(pair[1]))
 		.map(([percent, ns]) => [percent < 100 ? nines(percent) : count > 1 ? Math.log10(count) : NaN, ns])
-		.filter(([x]) => known(x) && x >= 0)
+		.filter(([x]) => known(x) && x >= 0 && x < 16)
 		.sort((a, b) => a[0] - b[0]);
 }
 
@@ -290,7 +295,7 @@ function inNines(pairs, count) {
 function percentileSpec(label, height, curves) {
 	const xs = [...new Set(curves.flatMap((curve) => [...curve.points, ...(curve.band || [])].map(([x]) => x)))]
 		.sort((a, b) => a - b);
-	const most = Math.max(1, Math.ceil((xs[xs.length - 1] || 1) - 0.05));
+	const most = Math.max(1, xs[xs.length - 1] || 1);
 	const layers = curves.flatMap((curve) => {
 		const at = new Map(curve.points);
 		const line = { kind: 'line', name: curve.name, colour: curve.colour, dash: curve.dash,
@@ -302,8 +307,8 @@ function percentileSpec(label, height, curves) {
 	});
 	return {
 		label, height, layers,
-		x: { values: xs, range: [0, Math.max(most, xs[xs.length - 1] || 1)], text: percentText,
-		     splits: [0, nines(50), ...Array.from({ length: most }, (_, i) => i + 1)], label: 'share of the events' },
+		x: { values: xs, range: [0, most * 1.02], text: percentText,
+		     splits: [0, nines(50), ...Array.from({ length: Math.floor(most * 1.02) }, (_, i) => i + 1)], label: 'share of the events' },
 		y: { quantity: TIME, log: true },
 		read: (i) => `${xs[i] > 0 ? `${Number((100 - 100 / 10 ** xs[i]).toPrecision(6))}\u00a0% within: ` : 'Least: '}`
 			+ curves.map((curve) => [curve, new Map(curve.points).get(xs[i])]).filter(([, ns]) => known(ns))

@@ -8,9 +8,11 @@ function make(what, attributes, ...children) {
 	if (classes.length > 0)
 		element.className = classes.join(' ');
 	for (const [name, value] of Object.entries(attributes || {}))
-		if (value !== null && value !== undefined && value !== false)
+		if (name === 'class' && value)
+			element.classList.add(value);
+		else if (value !== null && value !== undefined && value !== false)
 			element.setAttribute(name, value);
-	for (const child of children.flat(2))
+	for (const child of children.flat(Infinity))
 		if (child !== null && child !== undefined && child !== false)
 			element.append(child);
 	return element;
@@ -49,14 +51,14 @@ function sortRows(rows, column, down) {
 
 function makeCell(row, column) {
 	if (column.cell)
-		return make(column.quantity ? 'td.number' : 'td', {}, column.cell(row));
+		return make(column.quantity ? 'td.number' : 'td', { class: column.screen && 'screen' }, column.cell(row));
 	return column.quantity ? make('td.number', {}, column.format.show(column.value(row)))
 	                       : make('td', {}, words(column.value(row)) || UNKNOWN);
 }
 
 /*
  * columns: {title, value: row => number or string, quantity (numbers), cell: row => what is shown,
- * still: true for what cannot be sorted by}. Columns nothing is known of are left out. options:
+ * still: true for what cannot be sorted by, each: true for a unit in each cell}. Columns nothing is known of are left out. options:
  * {label, rowClass, limit, sort: [index, down]}.
  */
 function sortable(columns, rows, options) {
@@ -64,7 +66,7 @@ function sortable(columns, rows, options) {
 		? known(column.value(row)) : words(column.value(row)) !== '')));
 	for (const column of shown)
 		if (column.quantity)
-			column.format = forColumn(rows.map(column.value), column.quantity);
+			column.format = forColumn(rows.map(column.value), column.quantity, column.each);
 	const body = make('tbody');
 	const more = make('button.more', { type: 'button' }, `Show all ${fixed(rows.length, 0)}`);
 	let order = rows, limit = options.limit || Infinity;
@@ -77,11 +79,12 @@ function sortable(columns, rows, options) {
 		more.hidden = order.length <= limit;
 	};
 	more.addEventListener('click', () => { limit = Infinity; fill(); });
+	const hasUnits = shown.some((column) => column.quantity && column.format.unit !== '');
 	const heads = shown.map((column) => {
 		const unit = column.quantity ? column.format.unit : '';
 		const inner = column.still ? column.title : make('button', { type: 'button' }, column.title);
-		return make(column.quantity ? 'th.number' : 'th', { scope: 'col' }, inner,
-		            make('small', {}, unit));
+		return make(column.quantity ? 'th.number' : 'th', { scope: 'col', class: column.screen && 'screen' }, inner,
+		            hasUnits && make('small', {}, unit));
 	});
 	const sortBy = (index, down) => {
 		heads.forEach((head) => head.removeAttribute('aria-sort'));

@@ -15,7 +15,7 @@ const TIME = { steps: steps('ns', 'µs', 'ms', 's') };
 const COUNT = { steps: steps('', 'k', 'M', 'G') };
 const RATE = { steps: steps('/s', 'k/s', 'M/s', 'G/s') };
 const RATIO = { steps: [{ unit: '×', by: 1 }] };
-const SHARE = { steps: [{ unit: '%', by: 0.01 }] };
+const SHARE = { places: 1, steps: [{ unit: '%', by: 0.01 }] };
 const PLAIN = { steps: [{ unit: '', by: 1 }] };
 const WHOLE = { whole: true, steps: [{ unit: '', by: 1 }] };
 
@@ -62,15 +62,15 @@ function show(value, quantity) {
 }
 
 // One unit and as many decimals for all of a column, where that leaves them readable.
-function forColumn(values, quantity) {
+function forColumn(values, quantity, each) {
 	const sizes = values.filter(known).map(Math.abs).filter((size) => size > 0).sort((a, b) => a - b);
 	if (quantity.whole || sizes.length === 0)
 		return { unit: '', show: (value) => (known(value) ? fixed(value, 0) : UNKNOWN) };
 	const least = sizes[0], most = sizes[sizes.length - 1];
-	if (quantity.steps.length > 1 && most / least > 20000)
+	if (quantity.steps.length > 1 && (each || most / least > 2000))
 		return { unit: '', show: (value) => show(value, quantity) };
 	const step = stepFor(sizes[Math.floor(sizes.length / 2)], quantity);
-	const places = Math.max(0, Math.min(3, 2 - Math.floor(Math.log10(least / step.by * 1.0005))));
+	const places = Math.max(0, Math.min(quantity.places || 3, 2 - Math.floor(Math.log10(least / step.by * 1.0005))));
 	return { unit: step.unit, show: (value) => (known(value) ? fixed(value / step.by, places) : UNKNOWN) };
 }
 

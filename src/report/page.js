@@ -15,8 +15,12 @@ function setTheme() {
 	drawAll();
 }
 
-// On paper it is light, and as wide as that.
-function setPrinting(on) {
+// On paper it is light, and as wide as that. Browsers tell of it in one way or the other.
+let isBeforePrint = false;
+function followPrint(told) {
+	if (typeof told === 'boolean')
+		isBeforePrint = told;
+	const on = isBeforePrint || printing.matches;
 	if (on === isPrinting())
 		return;
 	root.toggleAttribute('data-printing', on);
@@ -53,9 +57,9 @@ themeButton.addEventListener('click', () => {
 	setTheme();
 });
 prefersDark.addEventListener('change', setTheme);
-printing.addEventListener('change', () => setPrinting(printing.matches));
-addEventListener('beforeprint', () => setPrinting(true));
-addEventListener('afterprint', () => setPrinting(false));
+printing.addEventListener('change', followPrint);
+addEventListener('beforeprint', () => followPrint(true));
+addEventListener('afterprint', () => followPrint(false));
 showResult();
 setTheme();
 followParts();

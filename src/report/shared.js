@@ -82,7 +82,7 @@ function besideRuns(runs) {
 		{ title: 'yardstick, after', quantity: TIME, value: beside('yardstick_ns', 1) },
 		{ title: 'others busy', quantity: named('processors'), value: (run) => run.others_processors },
 		{ title: 'not given', quantity: named('processors'), value: (run) => run.stolen_processors },
-		{ title: '', value: (run) => (run.disturbed === true ? 'disturbed' : ''),
+		{ title: '', still: true, value: (run) => (run.disturbed === true ? 'disturbed' : ''),
 		  cell: runs.some((run) => run.disturbed === true)
 			? (run) => (run.disturbed === true ? make('span.mark', {}, 'disturbed') : '') : undefined },
 	];
@@ -118,7 +118,7 @@ function machinePart(result, runs) {
 function repeatPart(result) {
 	return [
 		words(result.command) && copyable('the command', result.command, true),
-		make('p', {}, copyButton('Copy the data as JSON', 'the data as JSON', JSON.stringify(result)),
+		make('p.choices', {}, copyButton('Copy the data as JSON', 'the data as JSON', JSON.stringify(result)),
 		     make('span.note', {}, ' All that this page was made of, as --json prints it.')),
 	];
 }

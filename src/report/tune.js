@@ -62,7 +62,7 @@ function tuneHeadline(tuning) {
 function tuneAlike(tuning) {
 	const names = tuning.alike.map((trial) => nameOf(tuning, trial));
 	if (names.length === 0)
-		return make('p', {}, 'All other settings could be told apart from it: they are worse.');
+		return make('p', {}, 'No other setting was found to be as good.');
 	return [make('p', {}, `${plural(names.length, 'setting')} could not be told apart from it:`),
 	        make('ul', {}, names.slice(0, 12).map((name) => make('li', {}, name)),
 	             names.length > 12 && make('li', {}, `and ${fixed(names.length - 12, 0)} more, marked in the table`))];
@@ -88,6 +88,8 @@ function tuneLoad(load) {
 		known(value) ? fixed(value, Number.isInteger(value) ? 0 : 3) : settingText(value)]));
 }
 
+const chanceText = (p) => (known(p) ? (p < 0.001 ? '< 0.001' : fixed(p, 3)) : UNKNOWN);
+
 function tuneVaried(tuning) {
 	const effects = new Map(list(tuning.result.effects).map(object).map((effect) => [settingText(effect.name), effect]));
 	const rows = tuning.varied.map((one) => ({ ...one, effect: effects.get(one.name) || {} }));
@@ -98,7 +100,7 @@ function tuneVaried(tuning) {
 			{ title: 'values', still: true, value: (row) => row.values.join(', ') },
 			{ title: 'best', value: (row) => settingText(row.effect.best_value) },
 			{ title: 'gain', quantity: SHARE, value: (row) => row.effect.gain },
-			{ title: 'p', quantity: PLAIN, value: (row) => row.effect.p },
+			{ title: 'p', quantity: PLAIN, value: (row) => row.effect.p, cell: (row) => chanceText(row.effect.p) },
 			{ title: 'does it matter', value: (row) => yesNo(row.effect.matters, 'yes', 'not seen') || '' },
 		], rows, { label: 'What was varied' }),
 		rows.some((row) => known(row.effect.p)) && make('p.note', {}, 'p: how often chance alone would make so great a difference.'),
@@ -135,7 +137,7 @@ function tuneTable(tuning, curves) {
 		return box;
 	};
 	const columns = [
-		...(hasCurves ? [{ title: 'curve', still: true, cell }] : []),
+		...(hasCurves ? [{ title: 'curve', still: true, screen: true, cell }] : []),
 		{ title: '', value: (trial) => rankOfMark(tuning, trial), still: true, cell: (trial) => marksOf(tuning, trial) },
 		...tuning.varied.map(({ name }) => ({ title: name, value: (trial) => tuning.valueOf(trial, name) })),
 		{ title: `${tuning.goalName}, median`, quantity: tuning.quantity, first: tuning.less ? 'up' : 'down', value: (trial) => trial.median },
@@ -146,7 +148,7 @@ function tuneTable(tuning, curves) {
 		...TRIAL_FIGURES.map(({ title, key, quantity }) => ({ title, quantity, value: (trial) => trial[key] })),
 	];
 	return [
-		sortable(columns, tuning.trials, { label: 'Results by setting', limit: 100,
+		sortable(columns, tuning.trials, { label: 'Results by setting', limit: 25,
 			rowClass: (trial) => (trial === tuning.best ? 'best' : tuning.alike.includes(trial) ? 'alike' : '') }),
 		make('p.note', {}, 'Low and high: what the runs of a setting lie between. By default: so many times better than the default'
 			+ `${hasCurves ? '. Curve: shown under Percentiles' : ''}.`),
