@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// check.js BROWSER WEIR PAGE_WRITE - the pages of `weir bench --report` and of a tuning, opened in a
-// headless Chromium and clicked through (npm: puppeteer-core).
+// check.js BROWSER WEIR PAGE_WRITE [WORD] - the pages of `weir bench --report` and of a tuning, opened in a
+// headless Chromium and clicked through (npm: puppeteer-core). WORD: only checks with it in their name.
 'use strict';
 
 const assert = require('assert');
@@ -11,13 +11,15 @@ const path = require('path');
 const { LIGHT, DARK, launch, openPage, settle, isQuiet, inkOf, columnsOf, looksWell, contrasts, texts, readData,
 	ground } = require('./browser.js');
 
-const [chromium, weir, pageWrite] = process.argv.slice(2);
+const [chromium, weir, pageWrite, word = ''] = process.argv.slice(2);
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'weir-report-'));
 const tune = JSON.parse(fs.readFileSync(path.join(__dirname, 'tune.json'), 'utf8'));
 let browser, count = 0;
 
 async function check(name, body) {
 	const begin = Date.now();
+	if (!name.includes(word))
+		return;
 	count++;
 	try {
 		await body();
