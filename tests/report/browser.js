@@ -31,26 +31,31 @@ function prepare() {
 	document.addEventListener('copy', () => window.copies.push(document.activeElement.value));
 }
 
+// The browser with one page, whatever is shown in it: a page of its own for each takes long.
 async function launch(executablePath) {
-	return puppeteer.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
-}
-
-async function openPage(browser, file, { width = 1200, features = LIGHT } = {}) {
-	const page = await browser.newPage(), url = pathToFileURL(file).href;
+	const browser = await puppeteer.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+	const page = await browser.newPage();
 	page.said = [];
 	page.on('console', (message) => page.said.push(`console: ${message.text()}`));
 	page.on('pageerror', (error) => page.said.push(`error: ${error.message}`));
 	page.on('dialog', (dialog) => { page.said.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
 	page.on('request', (request) => {
-		if (request.url() !== url && !request.url().startsWith('data:'))
+		if (request.url() !== page.shown && !request.url().startsWith('data:'))
 			page.said.push(`request: ${request.url()}`);
 	});
 	await page.evaluateOnNewDocument(prepare);
+	return { browser, page };
+}
+
+async function openPage(page, file, { width = 1200, features = LIGHT } = {}) {
+	page.shown = pathToFileURL(file).href;
 	await page.setViewport({ width, height: 900 });
+	await page.emulateMediaType('screen');
 	await page.emulateMediaFeatures(features);
-	await page.goto(url);
+	// What the last one still says is not this one's.
+	page.said.length = 0;
+	await page.goto(page.shown);
 	await settle(page);
-	return page;
 }
 
 // Observers and what they draw are through after two frames.

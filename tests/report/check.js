@@ -14,7 +14,7 @@ const { LIGHT, DARK, launch, openPage, settle, isQuiet, inkOf, columnsOf, looksW
 const [chromium, weir, pageWrite, word = ''] = process.argv.slice(2);
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'weir-report-'));
 const tune = JSON.parse(fs.readFileSync(path.join(__dirname, 'tune.json'), 'utf8'));
-let browser, count = 0;
+let page, count = 0;
 
 async function check(name, body) {
 	const begin = Date.now();
@@ -31,14 +31,9 @@ async function check(name, body) {
 	}
 }
 
-// With a page of its own, which is closed whatever comes.
 async function withPage(file, options, body) {
-	const page = await openPage(browser, file, options);
-	try {
-		await body(page);
-	} finally {
-		await page.close();
-	}
+	await openPage(page, file, options);
+	await body(page);
 }
 
 const clone = (value) => JSON.parse(JSON.stringify(value));
@@ -410,9 +405,9 @@ function* damaged(result) {
 	for (const place of places) {
 		const copy = clone(result), last = place[place.length - 1];
 		const parent = place.slice(0, -1).reduce((value, key) => value[key], copy);
-		if (last === 'kind' || turn++ % 2 === 0)
+		if (last === 'kind' || turn++ % 3 !== 0)
 			continue;
-		const other = others[(turn >> 1) % others.length];
+		const other = others[Math.floor(turn / 3) % others.length];
 		if (other === undefined)
 			delete parent[last];
 		else
@@ -486,7 +481,7 @@ async function checkHostile(benchResult) {
 		});
 	});
 	await check('parts that are gone or something else', async () => {
-		const page = await openPage(browser, pageOf('damaged', tune), {});
+		await openPage(page, pageOf('damaged', tune), {});
 		let many = 0;
 		for (const [whole, base] of [['tune', tune], ['bench', benchResult]])
 			for (const [place, result] of damaged({ ...base, trials: base.trials && base.trials.slice(3, 7), runs: base.runs && base.runs.slice(0, 2) })) {
@@ -497,8 +492,7 @@ async function checkHostile(benchResult) {
 				assert.strictEqual((await page.$$('#repeat')).length, 1, `${whole}: ${place}`);
 				many++;
 			}
-		await page.close();
-		assert.ok(many > 100, `${many}`);
+		assert.ok(many > 60, `${many}`);
 		console.log(`# ${many} pages`);
 	});
 }
@@ -512,7 +506,8 @@ function template(result) {
 }
 
 async function main() {
-	browser = await launch(chromium);
+	const opened = await launch(chromium);
+	page = opened.page;
 	try {
 		await checkThroughput();
 		await checkLatency();
@@ -520,7 +515,7 @@ async function main() {
 		await checkControls();
 		await checkHostile(bench('short', '--rate', '20k', '--duration', '30ms', '--repeat', '2', '--no-yardstick').result);
 	} finally {
-		await browser.close();
+		await opened.browser.close();
 		fs.rmSync(dir, { recursive: true });
 	}
 	console.log(`1..${count}`);
