@@ -136,6 +136,17 @@ async function looksWell(page) {
 	(await inkOf(page)).forEach((count, i) => assert.ok(count > 15, `chart ${i + 1} is blank (${count})`));
 }
 
+// How many dots of a canvas are as transparent as an area is.
+function areaOf(page, index) {
+	return page.evaluate((i) => {
+		const data = window.dotsOf(document.querySelectorAll('canvas')[i]);
+		let count = 0;
+		for (let at = 3; at < data.length; at += 4)
+			count += data[at] > 40 && data[at] < 52;
+		return count;
+	}, index);
+}
+
 // Black on white is 21; small text is to have 4.5.
 function contrasts(page, selector) {
 	return page.evaluate((wanted) => {
@@ -161,4 +172,4 @@ const texts = (page, selector) => page.$$eval(selector, (all) => all.map((one) =
 const readData = (page) => page.evaluate(() => JSON.parse(document.getElementById('data').textContent));
 const ground = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
 
-module.exports = { LIGHT, DARK, launch, openPage, settle, isQuiet, inkOf, columnsOf, looksWell, contrasts, texts, readData, ground };
+module.exports = { LIGHT, DARK, launch, openPage, settle, isQuiet, inkOf, columnsOf, areaOf, looksWell, contrasts, texts, readData, ground };

@@ -8,7 +8,7 @@ const { execFileSync } = require('child_process');
 const fs = require('fs');
 const os = require('os');
 const path = require('path');
-const { LIGHT, DARK, launch, openPage, settle, isQuiet, inkOf, columnsOf, looksWell, contrasts, texts, readData,
+const { LIGHT, DARK, launch, openPage, settle, isQuiet, inkOf, columnsOf, areaOf, looksWell, contrasts, texts, readData,
 	ground } = require('./browser.js');
 
 const [chromium, weir, pageWrite, word = ''] = process.argv.slice(2);
@@ -124,6 +124,7 @@ async function checkThroughput() {
 	}));
 	await check('throughput: a run that was disturbed is marked', () => withPage(steadyFile, {}, async (page) => {
 		assert.strictEqual(await columnsOf(page, 0, 'waiting'), 1);
+		assert.ok(await areaOf(page, 0) > 20000, 'no quartiles');
 		assert.deepStrictEqual(await page.$eval('#table table', (table) => [...table.tBodies[0].rows].map((row) => row.querySelectorAll('.mark').length)), [0, 1, 0, 0]);
 		assert.match((await texts(page, '#machine p'))[0], /^Other processes or the hypervisor disturbed 1 of 4 runs/);
 	}));
@@ -144,6 +145,7 @@ async function checkLatency() {
 	await check('latency: three curves, each with its end', () => withPage(file, {}, async (page) => {
 		assert.deepStrictEqual(await texts(page, '#latency figure:first-of-type .legend li'),
 		                       ['total', 'waiting', 'handling']);
+		assert.ok(await areaOf(page, 1) > 5000, 'no spread');
 		const label = (share) => hover(page, 1, share);
 		const last = await label(0.999), total = result.latency[0].total;
 		assert.match(last, /% within: total [\d.]+\s(ns|µs|ms|s), waiting .*, handling /);
@@ -233,6 +235,21 @@ async function checkTune() {
 			assert.strictEqual(await columnsOf(page, 0, colour), places, colour);
 		// The best, the default and the other that is as good are in colours of their own.
 		assert.strictEqual(await columnsOf(page, 0, 'dots'), 7);
+	}));
+	await check('tune: a spread is drawn as wide as it is', async () => {
+		const wide = clone(tune);
+		for (const trial of wide.trials)
+			Object.assign(trial, { low: trial.low / 1.5, high: trial.high * 1.5 });
+		const inks = [];
+		for (const result of [tune, wide])
+			await withPage(pageOf('spread', result), {}, async () => inks.push(await inkOf(page)));
+		inks[0].slice(0, 4).forEach((ink, i) => assert.ok(inks[1][i] > ink + 30, `chart ${i + 1}: ${ink}, ${inks[1][i]}`));
+	});
+	await check('tune: percentiles stand at their nines', () => withPage(file, {}, async (page) => {
+		for (const [nine, text] of [[0.301, '50'], [1, '90'], [2, '99'], [3, '99.9'], [4, '99.99']]) {
+			const ns = best.percentiles.find(([percent]) => percent === Number(text))[1];
+			assert.ok((await hover(page, 4, nine / 4.08)).startsWith(`${text}\u00a0% within: wait=spin dispatchers=1 batch=1024 (best) ${inUnits(ns, TIMES)},`), text);
+		}
 	}));
 	await check('tune: other figures of the settings', () => withPage(file, {}, async (page) => {
 		const names = await texts(page, '#goal option');
