@@ -486,9 +486,10 @@ wi_tune_search_run(struct wi_tune_search *search)
 			break;
 	decide(search);
 	if (screened.until > 0)
-		wi_tune_verdict_effects(search, screened.each, screened.count, screened.until);
+		wi_tune_verdict_effects(search, screened.each, screened.count, screened.until,
+					true);
 	else
-		wi_tune_verdict_effects(search, passed.each, passed.count, passed.until);
+		wi_tune_verdict_effects(search, passed.each, passed.count, passed.until, false);
 	search->stage = WI_TUNE_DONE;
 }
 

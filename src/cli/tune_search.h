@@ -77,7 +77,7 @@ struct wi_tune_difference {
 
 enum wi_tune_verdict {
 	WI_TUNE_UNKNOWN,        /* it cannot be told from noise */
-	WI_TUNE_HARDLY,         /* less than WI_TUNE_LITTLE, whichever level */
+	WI_TUNE_HARDLY,         /* less than WI_TUNE_LITTLE, whichever level, and surely less than twice that */
 	WI_TUNE_MATTERS
 };
 

@@ -220,9 +220,10 @@ write_best(const struct wi_tune_report *report, FILE *stream)
 	if (search->best != search->first) {
 		setting_text(report, search->first, text);
 		write_label("", stream);
-		fprintf(stream, "%s came out first, but not told apart and less than\n", text);
+		fprintf(stream, "first came %s;\n", text);
 		write_label("", stream);
-		fprintf(stream, "%.0f %% ahead; this one is simpler\n", WI_TUNE_LITTLE * 100);
+		fprintf(stream, "it cannot be told apart, is less than %.0f %% ahead, and changes more "
+				"or costs more\n", WI_TUNE_LITTLE * 100);
 	}
 }
 

@@ -184,20 +184,26 @@ wi_tune_verdict_final(struct wi_tune_search *search, size_t *who, size_t count, 
 
 /* -- dimensions ------------------------------------------------------------- */
 
+/* Close to nothing, as far as one can know. */
+static bool
+is_little(const struct wi_tune_difference *difference)
+{
+	return fabs(difference->middle) < WI_TUNE_LITTLE && difference->level >= INTERVAL &&
+	       difference->low > -2 * WI_TUNE_LITTLE && difference->high < 2 * WI_TUNE_LITTLE;
+}
+
 static void
 take_level(struct wi_tune_effect *effect, const struct wi_tune_change *change,
 	   const struct wi_tune_difference *difference)
 {
-	bool large = fabs(difference->middle) >= WI_TUNE_LITTLE;
-
 	if (!effect->tried)
 		*effect = (struct wi_tune_effect){
 			.tried = true, .p = 1, .verdict = WI_TUNE_HARDLY,
 			.best = effect->best, .worst = effect->worst, .beside = change->from};
 	effect->p = fmin(effect->p, difference->p);
-	if (difference->told && large)
+	if (difference->told && fabs(difference->middle) >= WI_TUNE_LITTLE)
 		effect->verdict = WI_TUNE_MATTERS;
-	else if (effect->verdict == WI_TUNE_HARDLY && large)
+	else if (effect->verdict == WI_TUNE_HARDLY && !is_little(difference))
 		effect->verdict = WI_TUNE_UNKNOWN;
 	if (difference->middle > effect->gain.middle) {
 		effect->gain = *difference;
@@ -211,7 +217,7 @@ take_level(struct wi_tune_effect *effect, const struct wi_tune_change *change,
 
 void
 wi_tune_verdict_effects(struct wi_tune_search *search, const struct wi_tune_change *changes,
-			size_t count, unsigned until)
+			size_t count, unsigned until, bool may_tell)
 {
 	double *p = calloc(count + 1, sizeof(*p));
 
@@ -230,8 +236,8 @@ wi_tune_verdict_effects(struct wi_tune_search *search, const struct wi_tune_chan
 				wi_tune_search_compare(search, changes[i].index, changes[i].from, 0,
 						       until);
 
-			difference.p = p[i];
-			difference.told = p[i] <= WI_TUNE_LEVEL / 2;
+			difference.p = may_tell ? p[i] : 1;
+			difference.told = difference.p <= WI_TUNE_LEVEL / 2;
 			if (difference.pairs > 0)
 				take_level(&search->effects[changes[i].dimension], &changes[i],
 					   &difference);

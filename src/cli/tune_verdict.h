@@ -31,9 +31,12 @@ bool wi_tune_verdict_is_decided(const struct wi_tune_search *search, size_t *who
 /* What the final came to; without a round there are no differences, and the leader is the best. */
 void wi_tune_verdict_final(struct wi_tune_search *search, size_t *who, size_t count, unsigned from);
 
-/* Of all dimensions, from the rounds before `until`. */
+/*
+ * Of all dimensions, from the rounds before `until`. may_tell: nobody left these rounds for being
+ * worse; where the better ones had more rounds than the others nothing is told.
+ */
 void wi_tune_verdict_effects(struct wi_tune_search *search, const struct wi_tune_change *changes,
-			     size_t count, unsigned until);
+			     size_t count, unsigned until, bool may_tell);
 
 void wi_tune_verdict_exhaustive(struct wi_tune_search *search);
 
