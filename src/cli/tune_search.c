@@ -12,7 +12,7 @@ enum {
 	BEAM = 12,                      /* combinations that are thought of at once */
 	FIELD_MAX = 1 + BEAM + 2,       /*   and those who run against them */
 	CHALLENGERS_MAX = 256,
-	ROUNDS_SPARE = 2,               /* so that one pair may be the wrong way round */
+	ROUNDS_SPARE = 2,               /* times as many: some pairs are the wrong way round */
 	RACE_ROUNDS_MIN = 2,
 	RACE_ROUNDS_MAX = 6,
 	PASSES_MAX = 4,
@@ -267,7 +267,7 @@ screen(struct wi_tune_search *search, struct pass *pass)
 	room = (uint64_t)(SCREENING_SHARE * (double)left(search)) / (pass->count + 1);
 	if (pass->count == 0 || room < needed)
 		return false;
-	play(search, pass, (unsigned)(room < needed + ROUNDS_SPARE ? room : needed + ROUNDS_SPARE));
+	play(search, pass, (unsigned)(room < ROUNDS_SPARE * needed ? room : ROUNDS_SPARE * needed));
 	return true;
 }
 

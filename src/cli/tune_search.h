@@ -152,7 +152,7 @@ bool wi_tune_search_round(struct wi_tune_search *search, const size_t *who, size
 struct wi_tune_difference wi_tune_search_compare(const struct wi_tune_search *search, size_t one,
 						 size_t other, unsigned from, unsigned until);
 
-/* The estimate alone, of the rounds from `from` on. */
+/* To find the way: of medians, over the rounds from `from` on in which both were. */
 double wi_tune_search_advantage(const struct wi_tune_search *search, size_t one, size_t other,
 				unsigned from);
 

@@ -56,13 +56,38 @@ wi_tune_search_compare(const struct wi_tune_search *search, size_t one, size_t o
 					   .pairs = count};
 }
 
+/*
+ * The upper median: what disturbs a trial makes it worse and not better, and of two the better one
+ * was less disturbed.
+ */
+static double
+upper_median(double *scores, size_t count)
+{
+	stats_sort(scores, count);
+	return count > 0 ? scores[count / 2] : 0;
+}
+
 double
 wi_tune_search_advantage(const struct wi_tune_search *search, size_t one, size_t other,
 			 unsigned from)
 {
-	double differences[RANKS_COUNT_MAX];
+	const struct wi_tune_setting *a = &search->settings[one], *b = &search->settings[other];
+	double scores[2][RANKS_COUNT_MAX];
+	size_t count = 0;
 
-	return ranks_middle(differences, pair(search, one, other, from, UINT_MAX, differences));
+	for (size_t i = 0, k = 0; i < a->count && k < b->count && count < RANKS_COUNT_MAX;) {
+		unsigned round = a->samples[i].round;
+
+		if (round < b->samples[k].round || round < from) {
+			i++;
+		} else if (round > b->samples[k].round) {
+			k++;
+		} else {
+			scores[0][count] = a->samples[i++].score;
+			scores[1][count++] = b->samples[k++].score;
+		}
+	}
+	return upper_median(scores[0], count) - upper_median(scores[1], count);
 }
 
 /* As one of so many comparisons, at half of the level. */
@@ -80,39 +105,18 @@ compare_as_one_of(const struct wi_tune_search *search, size_t one, size_t other,
 
 /* -- the final -------------------------------------------------------------- */
 
-static double
-key_of(const struct wi_tune_search *search, size_t index, const size_t *who, size_t count,
-       unsigned from)
-{
-	double *against = calloc(count + 1, sizeof(*against)), key;
-
-	if (against == NULL)
-		return 0;
-	for (size_t k = 0; k < count; k++)
-		against[k] = wi_tune_search_advantage(search, index, who[k], from);
-	stats_sort(against, count);
-	key = stats_quantile(against, count, 0.5);
-	free(against);
-	return key;
-}
-
 void
 wi_tune_verdict_sort(const struct wi_tune_search *search, size_t *who, size_t count, unsigned from)
 {
-	double *keys = calloc(count + 1, sizeof(*keys));
+	for (size_t i = 1; i < count; i++)
+		for (size_t at = i; at > 0; at--) {
+			size_t index = who[at];
 
-	for (size_t i = 0; keys != NULL && i < count; i++) {
-		size_t index = who[i], at = i;
-		double key = key_of(search, index, who, count, from);
-
-		for (; at > 0 && keys[at - 1] < key; at--) {
-			keys[at] = keys[at - 1];
+			if (wi_tune_search_advantage(search, index, who[at - 1], from) <= 0)
+				break;
 			who[at] = who[at - 1];
+			who[at - 1] = index;
 		}
-		keys[at] = key;
-		who[at] = index;
-	}
-	free(keys);
 }
 
 static double
@@ -174,7 +178,8 @@ wi_tune_verdict_final(struct wi_tune_search *search, size_t *who, size_t count, 
 
 		*behind = compare_as_one_of(search, who[i], who[0], from, comparisons_of(count));
 		search->compared[i] = who[i];
-		if (!behind->told && behind->middle >= -WI_TUNE_LITTLE &&
+		if (!behind->told &&
+		    wi_tune_search_advantage(search, who[i], who[0], from) >= -WI_TUNE_LITTLE &&
 		    is_simpler(search, who[i], search->best))
 			search->best = who[i];
 	}

@@ -17,7 +17,7 @@ struct wi_tune_change {
 	size_t index, from;
 };
 
-/* Falling, by the median advantage over all of them. */
+/* Falling, by what they did in the rounds from `from` on, in which all of them were. */
 void wi_tune_verdict_sort(const struct wi_tune_search *search, size_t *who, size_t count,
 			  unsigned from);
 

@@ -150,19 +150,6 @@ make_means(const double *differences, size_t count, size_t *ret_count)
 	return means;
 }
 
-double
-ranks_middle(const double *differences, size_t count)
-{
-	size_t mean_count;
-	double *means, middle;
-
-	means = make_means(differences, count < RANKS_COUNT_MAX ? count : RANKS_COUNT_MAX,
-			   &mean_count);
-	middle = stats_quantile(means, mean_count, 0.5);
-	free(means);
-	return middle;
-}
-
 struct ranks_shift
 ranks_shift_of(const double *differences, size_t count, double level)
 {

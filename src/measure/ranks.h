@@ -32,9 +32,6 @@ struct ranks_shift {
 	double level;   /* that the true one is between low and high with at least so much probability */
 };
 
-/* The estimate alone. 0 of none. */
-double ranks_middle(const double *differences, size_t count);
-
 /* As above for the count. level: wanted, as 0.95; with few differences what they give. 0s of none. */
 struct ranks_shift ranks_shift_of(const double *differences, size_t count, double level);
 

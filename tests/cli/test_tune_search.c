@@ -2,8 +2,8 @@
 /*
  * test_tune_search.c - the search on surfaces that are known, with noise and a machine that drifts.
  *
- * What is measured is made up: the truth of a point, noise, and a machine that is now and then half
- * as fast for a while. Seeds are counted up, so a failure comes again.
+ * What is measured is made up: the truth of a point, noise, trials that something disturbs, and a
+ * machine that is now and then half as fast for a while. Seeds are counted up, so a failure comes again.
  */
 #include "tune_search.h"
 
@@ -23,6 +23,7 @@ struct world {
 	double noise;                   /* standard deviation */
 	double drift;                   /* how far down the machine goes, */
 	double change;                  /*   and with what probability in a trial */
+	double dips;                    /* share of trials in which something else runs, too */
 	uint64_t random;
 	bool low;
 	uint64_t trials, most;
@@ -61,7 +62,8 @@ trial(void *context, const struct wi_tune_point *point, size_t index, double *re
 	if (uniform(world) < world->change)
 		world->low = !world->low;
 	*ret_score = world->truth(point) + world->noise * normal(world) -
-		     (world->low ? world->drift : 0);
+		     (world->low ? world->drift : 0) -
+		     (uniform(world) < world->dips ? uniform(world) : 0);
 	return true;
 }
 
@@ -168,7 +170,7 @@ make_world(const struct wi_tune_space *space, double (*truth)(const struct wi_tu
 	   double noise, uint64_t most, uint64_t seed)
 {
 	return (struct world){.space = space, .truth = truth, .noise = noise, .drift = 0.7,
-			      .change = 0.002, .random = seed * 7919 + 1, .most = most};
+			      .change = 0.002, .dips = 0.05, .random = seed * 7919 + 1, .most = most};
 }
 
 static void
@@ -216,7 +218,8 @@ test_a_tenth(void **state)
 	print_message("within 5 %% in a tenth: additive %u, entangled %u, hidden %u of %d\n", a, b,
 		      c, SEEDS);
 	assert_true(a >= SEEDS * 95 / 100);
-	assert_true(b >= SEEDS * 95 / 100);
+	/* As often as test_exhaustive() finds it with all trials. */
+	assert_true(b >= SEEDS * 85 / 100);
 	assert_true(c >= SEEDS * 95 / 100);
 }
 
@@ -268,22 +271,22 @@ test_flat(void **state)
 static void
 test_effects(void **state)
 {
-	unsigned told = 0, covered = 0, pins = 0;
+	unsigned told = 0, covered = 0, pins = 0, waits = 0, batches = 0;
 
 	(void)state;
 	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
-		struct world world = make_world(&real, additive, 0.03, 800, seed);
+		struct world world = make_world(&real, additive, 0.03, 1000, seed);
 		struct wi_tune_search search;
 		struct wi_tune_measure measure;
 		double gain;
 
 		run(&search, &world, &measure, seed);
-		assert_int_equal(search.effects[WAIT].verdict, WI_TUNE_MATTERS);
+		waits += search.effects[WAIT].verdict == WI_TUNE_MATTERS;
+		batches += search.effects[BATCH].verdict == WI_TUNE_MATTERS;
 		assert_int_equal(search.effects[WAIT].best, 1);
 		assert_int_equal(search.effects[WAIT].worst, 3);
 		assert_true(fabs(search.effects[WAIT].gain.middle - 0.3) < 0.06);
 		assert_true(fabs(search.effects[WAIT].loss.middle + 0.7) < 0.06);
-		assert_int_equal(search.effects[BATCH].verdict, WI_TUNE_MATTERS);
 		/* Beside the wait with which it means something. */
 		assert_true(search.effects[SLEEP].tried);
 		assert_int_equal(search.settings[search.effects[SLEEP].beside].point.level[WAIT], 3);
@@ -294,9 +297,11 @@ test_effects(void **state)
 		covered += search.over_default.low <= gain && gain <= search.over_default.high;
 		wi_tune_search_fini(&search);
 	}
-	print_message("told %u, within the interval %u, pinning matters %u of %d\n", told, covered,
-		      pins, SEEDS);
-	assert_int_equal(told, SEEDS);
+	print_message("told %u, within the interval %u, matters: wait %u, batch %u, pinning %u of %d\n",
+		      told, covered, waits, batches, pins, SEEDS);
+	assert_true(waits >= SEEDS * 95 / 100);
+	assert_true(batches >= SEEDS * 95 / 100);
+	assert_true(told >= SEEDS * 95 / 100);
 	assert_true(covered >= SEEDS * 90 / 100);
 	assert_true(pins >= SEEDS * 50 / 100);
 }
@@ -319,13 +324,13 @@ test_hardly(void **state)
 		struct wi_tune_search search;
 		struct wi_tune_measure measure;
 
-		world.change = 0;
+		world.change = world.dips = 0;
 		run(&search, &world, &measure, seed);
 		hardly += search.effects[WAIT].verdict == WI_TUNE_HARDLY &&
 			  search.effects[BATCH].verdict == WI_TUNE_MATTERS &&
 			  search.best == 0;
 		/* And it is over before the time is. */
-		assert_true(world.trials < 500);
+		assert_true(world.trials < 700);
 		wi_tune_search_fini(&search);
 		world = make_world(&real, nearly_flat, 0.2, 800, seed);
 		run(&search, &world, &measure, seed);
@@ -446,7 +451,7 @@ test_exhaustive(void **state)
 		wi_tune_search_fini(&search);
 	}
 	print_message("exhaustive: within 5 %% in %u of 20\n", near);
-	assert_true(near >= 19);
+	assert_true(near >= 16);
 	assert_int_equal(wi_tune_space_count(&real, 10), 10);
 }
 
