@@ -83,6 +83,12 @@ bool wi_bench_is_disturbed(const struct wi_bench_run *run);
 /* The rate of the open loop was reached in all runs: 99 % of what was to be sent was. */
 bool wi_bench_report_reached_rate(const struct wi_bench_report *report);
 
+/* Parts of it, for who else has a load; options, plan and facts are enough of the report. */
+void wi_bench_report_write_load(const struct wi_bench_report *report, const char *program,
+				FILE *stream);
+void wi_bench_report_write_machine(const struct wi_bench_report *report, FILE *stream);
+json_t *wi_bench_report_parameters(const struct wi_bench_report *report);
+
 /* What is known before the first run: the text has it first. */
 void wi_bench_report_write_head(const struct wi_bench_report *report, FILE *stream);
 void wi_bench_report_write_text(const struct wi_bench_report *report, FILE *stream);

@@ -81,8 +81,8 @@ make_pool(const struct wi_pool_spec *spec)
 	return object;
 }
 
-static json_t *
-make_parameters(const struct wi_bench_report *report)
+json_t *
+wi_bench_report_parameters(const struct wi_bench_report *report)
 {
 	const struct wi_bench_options *options = report->options;
 	json_t *object = json_object(), *pools = json_array(), *ons = json_array();
@@ -350,7 +350,7 @@ wi_bench_report_json(const struct wi_bench_report *report)
 	json_t *root = json_object(), *runs = json_array();
 
 	put_head(root, report);
-	json_object_set_new(root, "parameters", make_parameters(report));
+	json_object_set_new(root, "parameters", wi_bench_report_parameters(report));
 	json_object_set_new(root, "machine", facts_json(&report->facts, weir_version()));
 	for (size_t i = 0; i < report->run_count; i++)
 		json_array_append_new(runs, make_run(report, i));
