@@ -5,6 +5,7 @@
 #include "interrupt.h"
 #include "machine.h"
 #include "progress.h"
+#include "report/report_page.h"
 #include "stopwatch.h"
 #include "tune_ini.h"
 #include "tune_options.h"
@@ -15,6 +16,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { EXHAUSTIVE_MAX = 20000 };
@@ -78,10 +80,15 @@ make_grid(struct tune *tune)
 static int
 set_up(struct tune *tune)
 {
+	char problem[WI_REPORT_PROBLEM_SIZE];
 	int code = make_grid(tune);
 
 	if (code != 0)
 		return code;
+	if (tune->options.report != NULL && !wi_report_page_check(tune->options.report, problem)) {
+		wi_progress_message(&tune->progress, "--report: %s", problem);
+		return WI_EXIT_FAILED;
+	}
 	if (!wi_interrupt_open(&tune->interrupt)) {
 		wi_progress_message(&tune->progress, "signalfd: %s", strerror(errno));
 		return WI_EXIT_FAILED;
@@ -89,6 +96,7 @@ set_up(struct tune *tune)
 	machine_begin();
 	tune->bench = (struct wi_bench_report){.options = &tune->options.load,
 					       .plan = &tune->plan,
+					       .start_time = (double)time(NULL),
 					       .facts = facts_read("")};
 	tune->report = (struct wi_tune_report){.options = &tune->options,
 					       .grid = &tune->grid,
@@ -140,6 +148,19 @@ search(struct tune *tune)
 }
 
 static bool
+write_page(struct tune *tune)
+{
+	char problem[WI_REPORT_PROBLEM_SIZE];
+	json_t *result = wi_tune_report_json(&tune->report);
+	bool written = wi_report_page_write(result, tune->options.report, problem);
+
+	json_decref(result);
+	if (!written)
+		wi_progress_message(&tune->progress, "--report: %s", problem);
+	return written;
+}
+
+static bool
 write_report(struct tune *tune)
 {
 	bool written = wi_tune_report_finish(&tune->report);
@@ -149,7 +170,7 @@ write_report(struct tune *tune)
 	else if (written)
 		wi_tune_report_write_text(&tune->report, stdout);
 	if (written && fflush(stdout) == 0 && !ferror(stdout))
-		return true;
+		return tune->options.report == NULL || write_page(tune);
 	wi_progress_message(&tune->progress, "cannot write to standard output: %s", strerror(errno));
 	return false;
 }

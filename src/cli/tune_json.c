@@ -3,8 +3,8 @@
 #include "tune_report.h"
 
 #include "stats.h"
+#include "text/timestamp.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -235,10 +235,13 @@ static json_t *
 make_all(const struct wi_tune_report *report, size_t *numbers)
 {
 	json_t *root = json_object(), *trials = json_array();
+	char time[WI_TIMESTAMP_SIZE];
 
+	wi_timestamp_format((uint64_t)report->bench->start_time * UINT64_C(1000000000), time);
 	put_text(root, "weir", weir_version());
 	put_text(root, "kind", "tune");
 	put_text(root, "command", report->options->command);
+	put_text(root, "time", time);
 	json_object_set_new(root, "goal", make_goal(report->options));
 	json_object_set_new(root, "machine", facts_json(&report->bench->facts, weir_version()));
 	json_object_set_new(root, "varied", make_varied(report->grid));
@@ -270,19 +273,24 @@ make_all(const struct wi_tune_report *report, size_t *numbers)
 	return root;
 }
 
+json_t *
+wi_tune_report_json(const struct wi_tune_report *report)
+{
+	size_t *numbers = calloc(report->search->count + 1, sizeof(*numbers));
+	json_t *root = numbers != NULL ? make_all(report, numbers) : NULL;
+
+	free(numbers);
+	return root;
+}
+
 bool
 wi_tune_report_write_json(const struct wi_tune_report *report, FILE *stream)
 {
-	size_t *numbers = calloc(report->search->count + 1, sizeof(*numbers));
-	json_t *root;
+	json_t *root = wi_tune_report_json(report);
 	bool written;
 
-	if (numbers == NULL)
-		return false;
-	root = make_all(report, numbers);
 	written = json_dumpf(root, stream, JSON_COMPACT | JSON_REAL_PRECISION(9)) == 0 &&
 		  fputc('\n', stream) != EOF;
 	json_decref(root);
-	free(numbers);
 	return written;
 }

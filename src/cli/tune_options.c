@@ -4,6 +4,7 @@
 
 #include "bench_load_arguments.h"
 #include "command.h"
+#include "command_text.h"
 #include "quantity.h"
 #include "stopwatch.h"
 #include "tune_load.h"
@@ -26,7 +27,8 @@ enum { GOAL_COUNT = sizeof(goals) / sizeof(goals[0]) };
 
 enum {
 	OPTION_VARY = 300, OPTION_FIX, OPTION_COMMIT_MAX, OPTION_P99_MAX, OPTION_EXHAUSTIVE,
-	OPTION_REPEAT, OPTION_SEED, OPTION_TRIAL, OPTION_FROM, OPTION_SAVE_LOAD, OPTION_JSON
+	OPTION_REPEAT, OPTION_SEED, OPTION_TRIAL, OPTION_FROM, OPTION_SAVE_LOAD, OPTION_JSON,
+	OPTION_REPORT
 };
 
 static const struct argp_option options_help[] = {
@@ -57,6 +59,8 @@ static const struct argp_option options_help[] = {
 
 	{NULL, 0, NULL, 0, "What to show:", 4},
 	{"json", OPTION_JSON, NULL, 0, "Everything as one JSON object", 0},
+	{"report", OPTION_REPORT, "FILE", 0,
+	 "Write a page with tables and charts of it all, FILE.html, that loads nothing", 0},
 	{NULL, 0, NULL, 0, "Help:", -1},
 	{0}};
 
@@ -245,27 +249,15 @@ parse_option(int key, char *argument, struct argp_state *state)
 	case OPTION_SAVE_LOAD:
 		options->save_load = argument;
 		return 0;
+	case OPTION_REPORT:
+		options->report = argument;
+		return 0;
 	case ARGP_KEY_SUCCESS:
 		finish(state, arguments);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
-}
-
-static char *
-join(int argc, char **argv)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *stream = open_memstream(&text, &size);
-
-	if (stream == NULL)
-		return NULL;
-	for (int i = 0; i < argc; i++)
-		fprintf(stream, "%s%s", i > 0 ? " " : "", argv[i]);
-	fclose(stream);
-	return text;
 }
 
 void
@@ -283,7 +275,7 @@ wi_tune_options_parse(struct wi_tune_options *options, int argc, char **argv)
 		.options = options, .load = {.program = "weir tune", .options = &options->load}};
 
 	*options = (struct wi_tune_options){.budget_ns = 60 * WI_STOPWATCH_S, .seed = 1,
-					    .command = join(argc, argv)};
+					    .command = wi_command_text(argc, argv)};
 	if (options->command == NULL || !wi_bench_options_init(&options->load))
 		exit(WI_EXIT_FAILED);
 	argp_parse(&tune_argp, argc, argv, 0, NULL, &arguments);

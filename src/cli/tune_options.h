@@ -31,7 +31,7 @@ struct wi_tune_options {
 	struct wi_tune_vary vary[WI_TUNE_VARY_MAX];
 	size_t vary_count;
 	bool exhaustive;
-	const char *from, *save_load;
+	const char *from, *save_load, *report;  /* files; NULL: none */
 	char *derived;                  /* the load of --from, as an INI file */
 	char *command;                  /* all arguments, as they were */
 };

@@ -32,6 +32,9 @@ void wi_tune_report_write_head(const struct wi_tune_report *report, FILE *stream
 bool wi_tune_report_finish(struct wi_tune_report *report);
 void wi_tune_report_write_text(const struct wi_tune_report *report, FILE *stream);
 bool wi_tune_report_write_json(const struct wi_tune_report *report, FILE *stream);
+
+/* What --json prints and --report shows. A new reference; NULL: no memory. */
+json_t *wi_tune_report_json(const struct wi_tune_report *report);
 void wi_tune_report_fini(struct wi_tune_report *report);
 
 /* How the goal's value of one is, as a multiple of the other's. */

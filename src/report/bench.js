@@ -106,34 +106,37 @@ function benchLoad(parameters) {
 	]);
 }
 
+function benchPools(parameters) {
+	const pools = list(parameters.pools).map(object), ons = list(parameters.on).map(object);
+	return make('div', {},
+		pools.length > 0 && [make('h3', {}, 'Pools'), sortable([
+			{ title: 'pool', value: (pool) => words(pool.pool) },
+			{ title: 'dispatchers', quantity: WHOLE, value: (pool) => pool.dispatchers },
+			{ title: 'wait', value: (pool) => words(pool.wait) + (pool.wait_fitted === true ? ' (fitted)' : '') },
+			{ title: 'order', value: (pool) => words(pool.order) },
+			{ title: 'behind', value: (pool) => words(pool.behind) },
+			{ title: 'processors', value: (pool) => words(pool.cpus) },
+			{ title: 'after', value: (pool) => list(pool.after).map(words).join(', ') },
+		], pools, { label: 'Pools', limit: 50 })],
+		ons.length > 0 && [make('h3', {}, 'Handlers'), sortable([
+			{ title: 'pattern', value: (on) => words(on.pattern) },
+			{ title: 'pool', value: (on) => words(on.pool) },
+			{ title: 'times', quantity: WHOLE, value: (on) => on.times },
+			{ title: 'cost of a call', value: costText },
+		], ons, { label: 'Handlers', limit: 50 })]);
+}
+
 function costText(on) {
 	return known(on.cost_ns) && on.cost_ns > 0 ? `${on.cost === 'sleep' ? 'sleeps' : 'works'} ${show(on.cost_ns, TIME)}` : 'none';
 }
 
 function benchVaried(result, runs) {
 	const parameters = object(result.parameters);
-	const pools = list(parameters.pools).map(object), ons = list(parameters.on).map(object);
 	return [
 		make('p', {}, runs.length > 1
 			? `Nothing but the moment: the same load ${fixed(runs.length, 0)} times, each with a bus of its own.`
 			: 'Nothing: there is one run.'),
-		benchLoad(parameters),
-		make('div', {},
-			pools.length > 0 && make('div', {}, make('h3', {}, 'Pools'), sortable([
-				{ title: 'pool', value: (pool) => words(pool.pool) },
-				{ title: 'dispatchers', quantity: WHOLE, value: (pool) => pool.dispatchers },
-				{ title: 'wait', value: (pool) => words(pool.wait) + (pool.wait_fitted === true ? ' (fitted)' : '') },
-				{ title: 'order', value: (pool) => words(pool.order) },
-				{ title: 'behind', value: (pool) => words(pool.behind) },
-				{ title: 'processors', value: (pool) => words(pool.cpus) },
-				{ title: 'after', value: (pool) => list(pool.after).map(words).join(', ') },
-			], pools, { label: 'Pools', limit: 50 })),
-			ons.length > 0 && make('div', {}, make('h3', {}, 'Handlers'), sortable([
-				{ title: 'pattern', value: (on) => words(on.pattern) },
-				{ title: 'pool', value: (on) => words(on.pool) },
-				{ title: 'times', quantity: WHOLE, value: (on) => on.times },
-				{ title: 'cost of a call', value: costText },
-			], ons, { label: 'Handlers', limit: 50 }))),
+		benchLoad(parameters), benchPools(parameters),
 	];
 }
 
@@ -274,7 +277,7 @@ function benchLatency(result, runs) {
 			curve.refresh();
 			byRun.refresh();
 		})),
-		figure('By percentile', runs.length > 1 ? 'All runs together; the areas, of total and handling, are from the least to the greatest of the runs.' : null, curve.element),
+		figure('By percentile', runs.length > 1 ? 'All runs together; the upright lines, of total and handling, are from the least to the greatest of the runs.' : null, curve.element),
 		latencyTable(ons),
 		runs.length > 1 && figure('By run', null, byRun.element),
 	];

@@ -300,10 +300,9 @@ function percentileSpec(label, height, curves) {
 		const at = new Map(curve.points);
 		const line = { kind: 'line', name: curve.name, colour: curve.colour, dash: curve.dash,
 		               y: xs.map((x) => (at.has(x) ? at.get(x) : null)), dots: curve.points.length < 12 };
-		if (!curve.band || curve.band.length < 2)
+		if (!curve.band)
 			return [line];
-		const low = new Map(curve.band.map(([x, a]) => [x, a])), high = new Map(curve.band.map(([x, , b]) => [x, b]));
-		return [{ kind: 'band', colour: curve.colour, low: xs.map((x) => low.get(x)), high: xs.map((x) => high.get(x)) }, line];
+		return [{ kind: 'ranges', colour: curve.colour, at: curve.band }, line];
 	});
 	return {
 		label, height, layers,

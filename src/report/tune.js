@@ -52,7 +52,7 @@ function tuneHeadline(tuning) {
 		return 'No setting was found to be the best.';
 	const rate = known(goal.rate) && goal.rate > 0 ? ` at ${fixed(goal.rate, 0)} events a second` : '';
 	const gain = timesBetter(tuning, best, fallback);
-	const same = best === fallback || (known(gain) && tuning.alike.includes(fallback));
+	const same = tuning.alike.includes(fallback) || object(tuning.result.over_default).told === false;
 	const versus = best === fallback ? 'That is the default.'
 		: same ? 'It could not be told apart from the default.'
 		: known(gain) && gain > 1 ? `That is ${percentMore(gain)} better than the default, ${show(fallback.median, tuning.quantity)}.` : '';
@@ -88,6 +88,7 @@ function tuneLoad(load) {
 		known(value) ? fixed(value, Number.isInteger(value) ? 0 : 3) : settingText(value)]));
 }
 
+const verdictText = (effect) => (effect.verdict === 'hardly' ? 'hardly' : yesNo(effect.matters, 'yes', 'not seen') || '');
 const chanceText = (p) => (known(p) ? (p < 0.001 ? '< 0.001' : fixed(p, 3)) : UNKNOWN);
 
 function tuneVaried(tuning) {
@@ -101,10 +102,11 @@ function tuneVaried(tuning) {
 			{ title: 'best', value: (row) => settingText(row.effect.best_value) },
 			{ title: 'gain', quantity: SHARE, value: (row) => row.effect.gain },
 			{ title: 'p', quantity: PLAIN, value: (row) => row.effect.p, cell: (row) => chanceText(row.effect.p) },
-			{ title: 'does it matter', value: (row) => yesNo(row.effect.matters, 'yes', 'not seen') || '' },
+			{ title: 'does it matter', value: (row) => verdictText(row.effect) },
 		], rows, { label: 'What was varied' }),
 		rows.some((row) => known(row.effect.p)) && make('p.note', {}, 'p: how often chance alone would make so great a difference.'),
-		Object.keys(load).length > 0 && [make('h3', {}, 'Under this load'), tuneLoad(load)],
+		Object.keys(load).length > 0 && [make('h3', {}, 'Under this load'),
+			words(load.loop) !== '' ? [benchLoad({ ...load, repeat: undefined, duration_ns: undefined, warmup_ns: undefined }), benchPools(load)] : tuneLoad(load)],
 	].filter(Boolean);
 }
 
