@@ -59,7 +59,7 @@ function makeCell(row, column) {
 /*
  * columns: {title, value: row => number or string, quantity (numbers), cell: row => what is shown,
  * still: true for what cannot be sorted by, each: true for a unit in each cell}. Columns nothing is known of are left out. options:
- * {label, rowClass, limit, sort: [index, down]}.
+ * {label, rowClass, limit}.
  */
 function sortable(columns, rows, options) {
 	const shown = columns.filter((column) => column.cell || rows.some((row) => (column.quantity
@@ -98,9 +98,6 @@ function sortable(columns, rows, options) {
 			button.addEventListener('click', () => sortBy(index, head.getAttribute('aria-sort') === 'ascending'));
 	});
 	fill();
-	const first = shown.findIndex((column) => column.first);
-	if (first >= 0)
-		sortBy(first, shown[first].first === 'down');
 	return [scrolling(options.label, make('table', {}, make('thead', {}, make('tr', {}, heads)), body)),
 	        more];
 }

@@ -129,6 +129,16 @@ function marksOf(tuning, trial) {
 
 const rankOfMark = (tuning, trial) => (trial === tuning.best ? 'a' : tuning.alike.includes(trial) ? 'b' : trial === tuning.fallback ? 'c' : '');
 
+// The best, what is as good, the default; then by their medians.
+function inOrder(tuning) {
+	const rank = (trial) => 'abc'.indexOf(rankOfMark(tuning, trial) || 'd') >>> 0;
+	return byMedian(tuning).sort((a, b) => rank(a) - rank(b));
+}
+
+function byMedian(tuning) {
+	return sortRows(tuning.trials, { quantity: tuning.quantity, value: (trial) => trial.median }, !tuning.less);
+}
+
 function tuneTable(tuning, curves) {
 	const hasCurves = tuning.trials.some((trial) => list(trial.percentiles).length > 1);
 	const cell = (trial) => {
@@ -142,7 +152,7 @@ function tuneTable(tuning, curves) {
 		...(hasCurves ? [{ title: 'curve', still: true, screen: true, cell }] : []),
 		{ title: '', value: (trial) => rankOfMark(tuning, trial), still: true, cell: (trial) => marksOf(tuning, trial) },
 		...tuning.varied.map(({ name }) => ({ title: name, value: (trial) => tuning.valueOf(trial, name) })),
-		{ title: `${tuning.goalName}, median`, quantity: tuning.quantity, first: tuning.less ? 'up' : 'down', value: (trial) => trial.median },
+		{ title: `${tuning.goalName}, median`, quantity: tuning.quantity, value: (trial) => trial.median },
 		{ title: 'low', quantity: tuning.quantity, value: (trial) => trial.low },
 		{ title: 'high', quantity: tuning.quantity, value: (trial) => trial.high },
 		{ title: 'runs', quantity: WHOLE, value: (trial) => trial.values.length || undefined },
@@ -150,9 +160,10 @@ function tuneTable(tuning, curves) {
 		...TRIAL_FIGURES.map(({ title, key, quantity }) => ({ title, quantity, value: (trial) => trial[key] })),
 	];
 	return [
-		sortable(columns, tuning.trials, { label: 'Results by setting', limit: 25,
+		sortable(columns, inOrder(tuning), { label: 'Results by setting', limit: 25,
 			rowClass: (trial) => (trial === tuning.best ? 'best' : tuning.alike.includes(trial) ? 'alike' : '') }),
-		make('p.note', {}, 'Low and high: what the runs of a setting lie between. By default: so many times better than the default'
+		make('p.note', {}, 'Low and high: the quartiles of a setting’s runs. By default: so many times better than the default. '
+			+ 'With few runs a setting may look better than the best by chance'
 			+ `${hasCurves ? '. Curve: shown under Percentiles' : ''}.`),
 	];
 }
@@ -171,7 +182,7 @@ function goalBySetting(tuning) {
 	if (figures.length === 0)
 		return [];
 	let chosen = 0;
-	const order = sortRows(tuning.trials, { quantity: tuning.quantity, value: (trial) => trial.median }, !tuning.less)
+	const order = byMedian(tuning)
 		.filter((trial) => known(trial.median) || figures.some((figure) => known(trial[figure.key])));
 	const plot = chart(() => settingsSpec(tuning, order, figures[chosen]));
 	return [
@@ -264,7 +275,9 @@ function heatCells(tuning, rows, columns) {
 		if (!known(trial.median))
 			continue;
 		cell.count++;
-		if (!cell.trial || (tuning.less ? trial.median < cell.trial.median : trial.median > cell.trial.median))
+		if (cell.trial === tuning.best && cell.trial)
+			continue;
+		if (!cell.trial || trial === tuning.best || (tuning.less ? trial.median < cell.trial.median : trial.median > cell.trial.median))
 			cell.trial = trial;
 		cells.set(key, cell);
 	}

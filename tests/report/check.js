@@ -191,9 +191,13 @@ async function checkTune() {
 	}));
 	await check('tune: the table begins with the best, and is sorted', () => withPage(file, {}, async (page) => {
 		const medians = tune.trials.map((trial) => trial.median).sort((a, b) => a - b);
-		assert.deepStrictEqual((await column(page, 'table', 6)).map((us) => Math.round(us * 1000)), medians);
+		const shown = async () => (await column(page, 'table', 6)).map((us) => Math.round(us * 1000));
+		const first = [tune.best, ...tune.alike, tune.default].map((index) => tune.trials[index].median);
+		assert.deepStrictEqual(await shown(), [...first, ...medians.filter((one) => !first.includes(one))]);
 		await sortBy(page, 'table', 'p99, median');
-		assert.deepStrictEqual((await column(page, 'table', 6)).map((us) => Math.round(us * 1000)), medians.slice().reverse());
+		assert.deepStrictEqual(await shown(), medians);
+		await sortBy(page, 'table', 'p99, median');
+		assert.deepStrictEqual(await shown(), medians.slice().reverse());
 		await sortBy(page, 'table', 'wait');
 		const waits = await texts(page, '#table tbody tr td:nth-child(3)');
 		assert.deepStrictEqual(waits, waits.slice().sort());
@@ -475,7 +479,7 @@ async function checkHostile(benchResult) {
 			await looksWell(page);
 			assert.match((await texts(page, '.headline'))[0], /^wait=spin dispatchers=1 batch=1024 is the best for throughput: 1\.09\sG\/s\. That is 24\.8\s% better/);
 			assert.deepStrictEqual(await page.$$eval('.heat tbody td', (all) => all.map((one) => one.className)), ['h-5', 'h-5', 'h-6 best', 'h-5', 'h-0', 'unmeasured']);
-			const medians = await column(page, 'table', 6);
+			const medians = (await column(page, 'table', 6)).slice(3);
 			assert.deepStrictEqual(medians, medians.slice().sort((a, b) => b - a));
 		});
 	});
