@@ -325,6 +325,37 @@ find_vary(const struct wi_tune_options *options, const struct wi_tune_dimension 
 	return found;
 }
 
+/* Where the load's own is not among the values the first one is where the search begins. */
+static void
+find_base(struct wi_tune_grid *grid, unsigned d, const char *now)
+{
+	for (unsigned i = 0; i < grid->space.level_count[d]; i++)
+		if (strcmp(grid->dimensions[d].values[i], now) == 0) {
+			grid->space.base.level[d] = (uint8_t)i;
+			return;
+		}
+	grid->space.base.level[d] = 0;
+	grid->base_is_new = true;
+}
+
+/* How long it spins or sleeps, where it never waits in that way, is nothing to vary. */
+static bool
+can_mean(const struct wi_tune_grid *grid, enum wi_tune_kind kind, size_t pool)
+{
+	const char *wait = kind == WI_TUNE_SPIN ? "adaptive" : "poll";
+
+	if (kind != WI_TUNE_SPIN && kind != WI_TUNE_SLEEP)
+		return true;
+	for (unsigned d = 0; d < grid->space.count; d++)
+		if (grid->dimensions[d].kind == WI_TUNE_WAIT && grid->dimensions[d].pool == pool) {
+			for (unsigned l = 0; l < grid->space.level_count[d]; l++)
+				if (strcmp(grid->dimensions[d].values[l], wait) == 0)
+					return true;
+			return false;
+		}
+	return strcmp(wi_pool_wait_text(wi_bench_plan_pool(grid->plan, pool)->wait), wait) == 0;
+}
+
 /* Its values, if it is varied at all; the level of the default is the load's value. */
 static const char *
 add_dimension(struct wi_tune_grid *grid, const struct wi_tune_options *options,
@@ -344,7 +375,8 @@ add_dimension(struct wi_tune_grid *grid, const struct wi_tune_options *options,
 		 alone ? "" : ".", names[kind]);
 	grid->space.level_count[d] = 0;
 	vary = find_vary(options, dimension, pool_name, used);
-	if (vary != NULL ? vary->fixed : is_given(grid, options, kind, pool))
+	if ((vary != NULL ? vary->fixed : is_given(grid, options, kind, pool)) ||
+	    !can_mean(grid, kind, pool))
 		return NULL;
 	value_now(grid, kind, pool, now);
 	if (vary == NULL) {
@@ -360,11 +392,7 @@ add_dimension(struct wi_tune_grid *grid, const struct wi_tune_options *options,
 			       ? wrong
 			       : fail(grid, "--vary %s: %s", vary->text,
 				      strdupa(wrong));
-	/* Where the load's own is not among them, the first one is where the search begins. */
-	grid->space.base.level[d] = 0;
-	for (unsigned i = 0; i < grid->space.level_count[d]; i++)
-		if (strcmp(dimension->values[i], now) == 0)
-			grid->space.base.level[d] = (uint8_t)i;
+	find_base(grid, d, now);
 	grid->space.count += vary != NULL || grid->space.level_count[d] > 1;
 	return NULL;
 }
@@ -497,7 +525,8 @@ fit(const void *context, struct wi_tune_point *point)
 		if (!wi_tune_grid_means(grid, point, d))
 			point->level[d] = grid->space.base.level[d];
 	/* What the load has is there, however wise it is. */
-	if (memcmp(point->level, grid->space.base.level, grid->space.count) == 0)
+	if (!grid->base_is_new &&
+	    memcmp(point->level, grid->space.base.level, grid->space.count) == 0)
 		return true;
 	return pools_can_be(grid, point) && ring_can_be(grid, point);
 }
@@ -517,6 +546,26 @@ unfit(struct wi_tune_grid *grid)
 			spec->cpus = NULL;
 	}
 	grid->plan->waits_fitted = false;
+}
+
+/* The first values that were given need not go together. */
+static bool
+move_base(struct wi_tune_grid *grid)
+{
+	struct wi_tune_point point = grid->space.base;
+
+	if (fit(grid, &point))
+		return true;
+	for (unsigned d = 0; d < grid->space.count; d++)
+		for (unsigned l = 0; l < grid->space.level_count[d]; l++) {
+			point = grid->space.base;
+			point.level[d] = (uint8_t)l;
+			if (fit(grid, &point)) {
+				grid->space.base = point;
+				return true;
+			}
+		}
+	return false;
 }
 
 const char *
@@ -540,6 +589,8 @@ wi_tune_grid_make(struct wi_tune_grid *grid, struct wi_tune_options *options,
 				     options->vary[i].fixed ? "fix" : "vary", options->vary[i].text);
 	if (wrong != NULL)
 		return wrong;
+	if (!move_base(grid))
+		return "--vary: the first values do not go together, and no other one mends it";
 	/* The same events for all, whatever they are ordered by. */
 	for (unsigned d = 0; d < grid->space.count; d++)
 		if (grid->dimensions[d].kind == WI_TUNE_ORDER && grid->load->key_count == 0)

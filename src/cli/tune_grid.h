@@ -41,6 +41,7 @@ struct wi_tune_grid {
 	struct wi_tune_space space;
 	struct wi_bench_options *load;  /* what wi_tune_grid_apply() changes */
 	struct wi_bench_plan *plan;
+	bool base_is_new;               /* and not what the load has: it must go together */
 	int processors;                 /* that the process may use */
 	char problem[WI_TUNE_PROBLEM_SIZE];
 };

@@ -21,6 +21,7 @@ enum {
 	HEADER = 16,                    /* of a record, which is also rounded up to this */
 	SIZE_LEAST = 8,                 /* the load's events carry their moment */
 	SIZE_MOST = 1 << 20,
+	RING_DEFAULT = 256 << 10,
 	PRODUCERS_MOST = 1000,
 	PARTS = 16,                     /* topics, where somebody gets only some of them */
 	TOPICS_MOST = 1 << 20,
@@ -37,7 +38,6 @@ enum {
 struct load {
 	double rate, size;              /* events a second; mean payload */
 	uint64_t producers, topics;
-	uint64_t ring_size;
 };
 
 /* -- who publishes ---------------------------------------------------------- */
@@ -62,8 +62,6 @@ count_producers(struct load *load, const struct wi_snapshot *now)
 		load->producers += load->producers < PRODUCERS_MOST;
 		load->rate += positive(ring->committed);
 		bytes += positive(ring->bytes);
-		if (ring->now.ring_size > load->ring_size)
-			load->ring_size = ring->now.ring_size;
 	}
 	load->rate = load->rate < RATE_MOST ? load->rate : RATE_MOST;
 	if (load->rate > 0)
@@ -72,17 +70,16 @@ count_producers(struct load *load, const struct wi_snapshot *now)
 	load->size = load->size < SIZE_MOST ? load->size : SIZE_MOST;
 }
 
-/* A power of two that holds the events four times. */
-static uint64_t
-usable_ring(const struct load *load)
+/* Only where the events need a larger one than the default: otherwise it is what is looked for. */
+static void
+write_ring(const struct load *load, FILE *stream)
 {
-	uint64_t size = 4096;
+	uint64_t size = RING_DEFAULT;
 
-	while (size < load->ring_size && size < UINT64_C(1) << 31)
+	while ((double)size < 16 * load->size)
 		size *= 2;
-	while ((double)size / 4 < load->size)
-		size *= 2;
-	return size;
+	if (4 * load->size > RING_DEFAULT)
+		fprintf(stream, "\n[bus]\nring-size = %" PRIu64 "\n", size);
 }
 
 /* -- who handles ------------------------------------------------------------ */
@@ -273,9 +270,7 @@ wi_tune_load_make(const struct wi_snapshot *before, const struct wi_snapshot *no
 		now->look.header.pid, now->name, load.producers);
 	fprintf(stream, "rate = %.0f\nsize = %.0f\ntopics = %" PRIu64 "\n", load.rate, load.size,
 		load.topics);
-	/* Its ring's size is one of what is looked for, unless its events need more. */
-	if (usable_ring(&load) / 4 > 4096 && load.size > 16384)
-		fprintf(stream, "\n[bus]\nring-size = %" PRIu64 "\n", usable_ring(&load));
+	write_ring(&load, stream);
 	for (uint32_t i = 0; i < now->pool_count; i++)
 		write_pool(now, i, stream);
 	for (uint32_t i = 0; i < now->handler_count; i++)

@@ -136,7 +136,7 @@ write_varied(const struct wi_tune_report *report, FILE *stream)
 void
 wi_tune_report_write_head(const struct wi_tune_report *report, FILE *stream)
 {
-	enum { GRID_MAX = 1000000 };
+	enum { GRID_MAX = 100000 };
 	uint64_t count = wi_tune_space_count(&report->grid->space, GRID_MAX);
 
 	wi_bench_report_write_load(report->bench, "weir tune", stream);
@@ -333,7 +333,8 @@ write_effects(const struct wi_tune_report *report, FILE *stream)
 	}
 	if (!any)
 		return;
-	fprintf(stream, "\n  %-*s %9s %9s %9s %9s\n", (int)width, "alone", "best", "", "worst", "");
+	fprintf(stream, "\n  %-*s %9s %9s %9s %9s\n", (int)width, "each", "best", "gain", "worst",
+		"loss");
 	for (unsigned d = 0; d < report->grid->space.count; d++)
 		if (report->search->effects[d].tried)
 			write_effect(report, d, width, stream);

@@ -17,7 +17,8 @@
 #define LONGEST_NS      (2 * WI_STOPWATCH_S)    /* for a rate so low that nothing comes sooner */
 #define QUIET           0.04    /* quartiles of the default's trials apart, as a logarithm */
 
-enum { CALIBRATING = 5, EVENTS_LEAST = 1000, TRIALS_LEAST = 120, BAR = 24, WARMUP_PART = 4 };
+enum { CALIBRATING = 5, EVENTS_LEAST = 1000, TRIALS_LEAST = 120, BAR = 24, WARMUP_PART = 4,
+       TRIES = 20 };
 
 /* Whoever is too late comes behind all who are not, and the later the further. */
 #define TOO_LATE        20
@@ -163,9 +164,6 @@ complain(struct wi_tune_trier *trier, const struct wi_bench_run *run)
 		wi_progress_message(trier->runner.progress, "handlers did not come to an end");
 	else if (run->lost != 0)
 		wi_progress_message(trier->runner.progress, "lost %lld", (long long)run->lost);
-	else if (run->event_count == 0)
-		wi_progress_message(trier->runner.progress, "nothing was published in %s",
-				    wi_figures_time(trier->runner.options->duration_ns).text);
 	else
 		return 0;
 	return WI_EXIT_FAILED;
@@ -173,7 +171,8 @@ complain(struct wi_tune_trier *trier, const struct wi_bench_run *run)
 
 /* False: it ended; trier->code says whether it failed. */
 static bool
-try(struct wi_tune_trier *trier, const struct wi_tune_point *point, struct wi_tune_trial *ret_trial)
+try_once(struct wi_tune_trier *trier, const struct wi_tune_point *point,
+	 struct wi_tune_trial *ret_trial)
 {
 	uint64_t begin_ns = wi_stopwatch_now(), took_ns;
 	struct wi_bench_run run;
@@ -187,10 +186,27 @@ try(struct wi_tune_trier *trier, const struct wi_tune_point *point, struct wi_tu
 		trier->code = complain(trier, &run);
 	if (trier->code == 0 && !run.cut)
 		*ret_trial = figures_of(trier, &run);
+	trier->nothing = run.event_count == 0;
 	wi_bench_run_fini(&run);
 	took_ns = wi_stopwatch_now() - begin_ns;
 	trier->took_ns = trier->took_ns == 0 ? took_ns : (7 * trier->took_ns + took_ns) / 8;
 	return trier->code == 0 && !run.cut;
+}
+
+/* Where others have the processor for as long as a trial is, there is nothing to learn from it. */
+static bool
+try(struct wi_tune_trier *trier, const struct wi_tune_point *point, struct wi_tune_trial *ret_trial)
+{
+	for (int i = 0; i < TRIES; i++) {
+		if (!try_once(trier, point, ret_trial))
+			return false;
+		if (!trier->nothing)
+			return true;
+	}
+	wi_progress_message(trier->runner.progress, "nothing was published in %s, %d times",
+			    wi_figures_time(trier->runner.options->duration_ns).text, TRIES);
+	trier->code = WI_EXIT_FAILED;
+	return false;
 }
 
 static bool

@@ -40,6 +40,7 @@ struct wi_tune_trier {
 	uint64_t planned;                       /* exhaustive: trials in all; otherwise 0 */
 	uint64_t done;                          /* trials, */
 	uint64_t took_ns;                       /*   and what one takes, with all around it */
+	bool nothing;                           /* was published in the last one */
 	int code;                               /* not 0: why it ended */
 };
 
