@@ -248,6 +248,7 @@ const painters = {
 	ranges(plot, layer, spec, context) {
 		context.strokeStyle = colour(layer.colour);
 		context.lineWidth = (layer.at.length > 200 ? 1 : 2) * uPlot.pxRatio;
+		context.setLineDash([]);        // of the line before
 		context.beginPath();
 		for (const [x, low, high] of layer.at) {
 			if (drawable(low, spec) === null || drawable(high, spec) === null)
