@@ -66,6 +66,7 @@ gather_producers(struct wi_bench_figures *figures)
 						       .event_count = sent->event_count,
 						       .full_count = sent->full_count,
 						       .full_ns = sent->full_ns,
+						       .busy_ns = sent->busy_ns,
 						       .usage = sent->usage};
 		snprintf(thread->name, sizeof(thread->name), "producer %u", i + 1);
 		run->event_count += sent->event_count;

@@ -10,7 +10,7 @@
 #include <string.h>
 
 struct file {
-	const char *name;
+	const char *program, *name;
 	FILE *stream;
 	struct wi_bench_options *options;
 	unsigned line;          /* inih's callback is not told it */
@@ -33,7 +33,7 @@ complain(struct file *file, const char *name, const char *wrong)
 {
 	/* inih goes on; the first complaint is the one that matters. */
 	if (!file->failed)
-		fprintf(stderr, "weir bench: %s:%u: %s%s%s\n", file->name, file->line,
+		fprintf(stderr, "%s: %s:%u: %s%s%s\n", file->program, file->name, file->line,
 			name != NULL ? name : "", name != NULL ? ": " : "", wrong);
 	file->failed = true;
 }
@@ -101,26 +101,37 @@ take(void *context, const char *section, const char *name, const char *value)
 }
 
 int
-wi_bench_file_read(const char *name, struct wi_bench_options *options)
+wi_bench_file_take(const char *program, const char *name, FILE *stream,
+		   struct wi_bench_options *options)
 {
-	struct file file = {.name = name, .options = options, .stream = fopen(name, "re")};
+	struct file file = {
+		.program = program, .name = name, .options = options, .stream = stream};
 	int line;
 
-	if (file.stream == NULL) {
-		fprintf(stderr, "weir bench: cannot open %s: %s\n", name, strerror(errno));
-		return WI_EXIT_NO_INPUT;
-	}
 	wi_bench_options_layer(options);
 	line = ini_parse_stream(read_line, &file, take, &file);
-	if (ferror(file.stream) != 0) {
-		fprintf(stderr, "weir bench: cannot read %s\n", name);
-		fclose(file.stream);
+	if (ferror(stream) != 0) {
+		fprintf(stderr, "%s: cannot read %s\n", program, name);
 		return WI_EXIT_NO_INPUT;
 	}
 	if (line > 0 && !file.failed) {
 		file.line = (unsigned)line;
 		complain(&file, NULL, "is neither [SECTION] nor NAME = VALUE");
 	}
-	fclose(file.stream);
 	return line != 0 ? WI_EXIT_USAGE : 0;
+}
+
+int
+wi_bench_file_read(const char *program, const char *name, struct wi_bench_options *options)
+{
+	FILE *stream = fopen(name, "re");
+	int code;
+
+	if (stream == NULL) {
+		fprintf(stderr, "%s: cannot open %s: %s\n", program, name, strerror(errno));
+		return WI_EXIT_NO_INPUT;
+	}
+	code = wi_bench_file_take(program, name, stream, options);
+	fclose(stream);
+	return code;
 }

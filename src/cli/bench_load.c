@@ -108,17 +108,18 @@ run_closed(struct wi_bench_producer *producer)
 }
 
 /*
- * Until that moment, and what the clock then says. It spins: waking up would be measured, too.
+ * Until that moment, and what the clock then says, and said at first. It spins: waking up would be measured, too.
  * Where producers share a processor each sleeps, since it would spin away the time of another.
  */
 static uint64_t
-wait_until(const struct wi_bench_producer *producer, uint64_t moment_ns)
+wait_until(const struct wi_bench_producer *producer, uint64_t moment_ns, uint64_t *ret_begin_ns)
 {
 	struct timespec time = {.tv_sec = (time_t)(moment_ns / WI_STOPWATCH_S),
 				.tv_nsec = (long)(moment_ns % WI_STOPWATCH_S)};
-	uint64_t now_ns;
+	uint64_t now_ns = wi_stopwatch_now();
 
-	while ((now_ns = wi_stopwatch_now()) < moment_ns && !stopped(producer->load)) {
+	*ret_begin_ns = now_ns;
+	for (; now_ns < moment_ns && !stopped(producer->load); now_ns = wi_stopwatch_now()) {
 		if (producer->loop.shares)
 			clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL);
 		else
@@ -136,15 +137,16 @@ run_open(struct wi_bench_producer *producer)
 	double first_ns =
 		each_ns * (double)options->burst * producer->index / producer->load->count;
 	struct wi_bench_sent *sent = &producer->sent;
-	uint64_t begin_ns = producer->load->start_ns;
+	uint64_t begin_ns = producer->load->start_ns, now_ns = 0;
 
 	for (uint64_t i = 0;; i++) {
-		uint64_t turn = i - i % options->burst, now_ns, after_ns;
+		uint64_t turn = i - i % options->burst, sent_ns = now_ns, after_ns, free_ns;
 
 		after_ns = (uint64_t)(first_ns + (double)turn * each_ns);
 		if (after_ns >= producer->load->duration_ns)
 			return;
-		now_ns = wait_until(producer, begin_ns + after_ns);
+		now_ns = wait_until(producer, begin_ns + after_ns, &free_ns);
+		sent->busy_ns += sent_ns > 0 ? free_ns - sent_ns : 0;
 		if (stopped(producer->load) ||
 		    !wi_bench_loop_send(&producer->loop, begin_ns + after_ns))
 			return;

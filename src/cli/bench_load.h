@@ -18,7 +18,8 @@ struct wi_bench_load;
 struct wi_bench_sent {
 	uint64_t event_count, byte_count;
 	uint64_t meant_count;           /* open loop: that were to be sent */
-	uint64_t late_max_ns;           /*   and the longest after its moment */
+	uint64_t late_max_ns;           /*   and the longest after its moment; */
+	uint64_t busy_ns;               /*   from a moment until it looked at the clock again */
 	uint64_t full_count, full_ns;
 	uint64_t begin_ns, end_ns;      /* of sending */
 	struct wi_bench_usage usage;

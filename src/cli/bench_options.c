@@ -42,6 +42,7 @@ static const struct setting {
 	{"cpus", CPUS, AT(cpus), 0, 0},
 	{"hgrm", WORD, AT(hgrm), 0, 0},
 	{"hlog", WORD, AT(hlog), 0, 0},
+	{"report", WORD, AT(report), 0, 0},
 	{"size", SIZES, 0, 0, 0},
 	{"on", ON, 0, 0, 0},
 	{"pool", POOL, 0, 0, 0},
@@ -300,6 +301,7 @@ wi_bench_options_fini(struct wi_bench_options *options)
 	free(options->cpus);
 	free(options->hgrm);
 	free(options->hlog);
+	free(options->report);
 }
 
 uint32_t

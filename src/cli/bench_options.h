@@ -50,7 +50,7 @@ struct wi_bench_options {
 	struct wi_bench_sizes sizes;
 	bool in_place, json, no_yardstick;
 	char *producer_cpus, *cpus;     /* NULL: as fits the machine */
-	char *hgrm, *hlog;              /* where to write them, or NULL */
+	char *hgrm, *hlog, *report;     /* where to write them, or NULL */
 	struct wi_bench_on *ons;
 	size_t on_count;
 	bool ons_are_old;               /* of an earlier layer: the next one replaces them */

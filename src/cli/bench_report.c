@@ -3,6 +3,7 @@
 #include "bench_report.h"
 
 #include "histogram_file.h"
+#include "report/report_page.h"
 #include "stats.h"
 
 #include <errno.h>
@@ -147,10 +148,23 @@ write_hgrm(const struct wi_bench_report *report, size_t on, int kind)
 	return written;
 }
 
+static bool
+write_page(const struct wi_bench_report *report)
+{
+	char problem[WI_REPORT_PROBLEM_SIZE];
+	json_t *result = wi_bench_report_json(report);
+	bool written = wi_report_page_write(result, report->options->report, problem);
+
+	json_decref(result);
+	if (!written)
+		fprintf(stderr, "weir bench: --report: %s\n", problem);
+	return written;
+}
+
 bool
 wi_bench_report_write_files(struct wi_bench_report *report)
 {
-	bool written = true;
+	bool written = report->options->report == NULL || write_page(report);
 
 	if (report->options->hgrm != NULL)
 		for (size_t on = 0; on < report->options->on_count; on++)

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include <jansson.h>
+
 #include "bench_options.h"
 #include "bench_plan.h"
 #include "bench_run.h"
@@ -42,6 +44,7 @@ struct wi_bench_report {
 	struct wi_bench_latency *latency;       /* by --on, of all runs; NULL in a closed loop */
 	FILE *hlog;                             /* or NULL */
 	double start_time;                      /* since 1970 */
+	const char *command;                    /* to repeat it, or NULL */
 	int signal;
 };
 
@@ -53,7 +56,7 @@ void wi_bench_report_fini(struct wi_bench_report *report);
 /* Takes the run; its histograms are added to those of all and freed. False: out of memory. */
 bool wi_bench_report_add(struct wi_bench_report *report, const struct wi_bench_run *run);
 
-/* Writes the --hgrm files and ends the --hlog. False after a message. */
+/* Writes the --hgrm files and the --report and ends the --hlog. False after a message. */
 bool wi_bench_report_write_files(struct wi_bench_report *report);
 
 /* Of all runs but one that was cut short, if there are others. */
@@ -80,9 +83,18 @@ bool wi_bench_is_disturbed(const struct wi_bench_run *run);
 /* The rate of the open loop was reached in all runs: 99 % of what was to be sent was. */
 bool wi_bench_report_reached_rate(const struct wi_bench_report *report);
 
+/* Parts of it, for who else has a load; options, plan and facts are enough of the report. */
+void wi_bench_report_write_load(const struct wi_bench_report *report, const char *program,
+				FILE *stream);
+void wi_bench_report_write_machine(const struct wi_bench_report *report, FILE *stream);
+json_t *wi_bench_report_parameters(const struct wi_bench_report *report);
+
 /* What is known before the first run: the text has it first. */
 void wi_bench_report_write_head(const struct wi_bench_report *report, FILE *stream);
 void wi_bench_report_write_text(const struct wi_bench_report *report, FILE *stream);
 bool wi_bench_report_write_json(const struct wi_bench_report *report, FILE *stream);
+
+/* What --json prints and --report shows. A new reference. */
+json_t *wi_bench_report_json(const struct wi_bench_report *report);
 
 #endif

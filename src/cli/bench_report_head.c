@@ -128,12 +128,12 @@ write_on(const struct wi_bench_on *on, const char *label, FILE *stream)
 }
 
 void
-wi_bench_report_write_head(const struct wi_bench_report *report, FILE *stream)
+wi_bench_report_write_load(const struct wi_bench_report *report, const char *program, FILE *stream)
 {
 	const struct wi_bench_options *options = report->options;
 	size_t pool_count = wi_bench_plan_pool_count(report->plan);
 
-	fprintf(stream, "weir bench%s%s%s%s\n\n", options->scenario ? " " : "",
+	fprintf(stream, "%s%s%s%s%s\n\n", program, options->scenario ? " " : "",
 		options->scenario ? options->scenario : "", options->summary ? " - " : "",
 		options->summary ? options->summary : "");
 	write_producers(report, stream);
@@ -153,14 +153,28 @@ wi_bench_report_write_head(const struct wi_bench_report *report, FILE *stream)
 			 : options->on_count > 1 ? "handlers"
 						 : "handler",
 			 stream);
+}
+
+void
+wi_bench_report_write_machine(const struct wi_bench_report *report, FILE *stream)
+{
+	write_label("machine", stream);
+	facts_write(&report->facts, weir_version(), "              ", stream);
+}
+
+void
+wi_bench_report_write_head(const struct wi_bench_report *report, FILE *stream)
+{
+	const struct wi_bench_options *options = report->options;
+
+	wi_bench_report_write_load(report, "weir bench", stream);
 	write_label("runs", stream);
 	fprintf(stream, "%s of %s after %s of warm-up; rings of ",
 		wi_figures_count(options->repeat).text, wi_figures_time(options->duration_ns).text,
 		wi_figures_time(options->warmup_ns).text);
 	write_binary(options->ring_size, stream);
 	fputc('\n', stream);
-	write_label("machine", stream);
-	facts_write(&report->facts, weir_version(), "              ", stream);
+	wi_bench_report_write_machine(report, stream);
 	if (report->facts.allowed < 2)
 		fputs("              no line time and no yardstick: they need two processors\n",
 		      stream);

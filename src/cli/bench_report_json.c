@@ -2,7 +2,8 @@
 /* bench_report_json.c - all, unrounded, in one object. Times are nanoseconds but for *_seconds. */
 #include "bench_report.h"
 
-#include <jansson.h>
+#include "text/timestamp.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -80,13 +81,14 @@ make_pool(const struct wi_pool_spec *spec)
 	return object;
 }
 
-static json_t *
-make_parameters(const struct wi_bench_report *report)
+json_t *
+wi_bench_report_parameters(const struct wi_bench_report *report)
 {
 	const struct wi_bench_options *options = report->options;
 	json_t *object = json_object(), *pools = json_array(), *ons = json_array();
 
 	put_text(object, "scenario", options->scenario);
+	put_text(object, "summary", options->summary);
 	put_text(object, "loop", options->rate > 0 ? "open" : "closed");
 	put_count(object, "producers", options->producer_count);
 	put_count(object, "rate", options->rate);
@@ -266,19 +268,54 @@ put_spread(json_t *object, const char *name, struct wi_bench_spread spread)
 	json_object_set_new(object, name, figures);
 }
 
+static void
+append_percentile(json_t *list, double percent, uint64_t ns)
+{
+	json_array_append_new(list, json_pack("[f, I]", percent, (json_int_t)ns));
+}
+
+/* The whole curve: eight from one nine to the next, as far as there are events beyond them. */
+static json_t *
+make_percentiles(const struct histogram *histogram)
+{
+	json_t *list = json_array();
+
+	for (int step = 0; histogram->total > 0; step++) {
+		double beyond = pow(10, -step / 8.0), percent = 100 * (1 - beyond);
+
+		if ((double)histogram->total * beyond < 0.9999)
+			break;
+		append_percentile(list, percent, histogram_percentile(histogram, percent));
+	}
+	if (histogram->total > 0)
+		append_percentile(list, 100, histogram->max);
+	return list;
+}
+
+static json_t *
+make_latency_of_all(const struct wi_bench_on *on, const struct wi_bench_latency *latency)
+{
+	struct wi_bench_quantiles kinds[WI_BENCH_KINDS];
+	json_t *object;
+
+	for (int kind = 0; kind < WI_BENCH_KINDS; kind++)
+		kinds[kind] = wi_bench_quantiles_of(wi_bench_kind_of(latency, kind));
+	object = make_latency(on, kinds);
+	for (int kind = 0; kind < WI_BENCH_KINDS; kind++)
+		json_object_set_new(json_object_get(object, wi_bench_kind_names[kind]),
+				    "percentiles",
+				    make_percentiles(wi_bench_kind_of(latency, kind)));
+	return object;
+}
+
 static json_t *
 make_latencies(const struct wi_bench_report *report)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; report->latency != NULL && i < report->options->on_count; i++) {
-		struct wi_bench_quantiles kinds[WI_BENCH_KINDS];
-
-		for (int kind = 0; kind < WI_BENCH_KINDS; kind++)
-			kinds[kind] =
-				wi_bench_quantiles_of(wi_bench_kind_of(&report->latency[i], kind));
-		json_array_append_new(list, make_latency(&report->options->ons[i], kinds));
-	}
+	for (size_t i = 0; report->latency != NULL && i < report->options->on_count; i++)
+		json_array_append_new(list, make_latency_of_all(&report->options->ons[i],
+								&report->latency[i]));
 	return list;
 }
 
@@ -295,13 +332,25 @@ make_lost(const struct wi_bench_report *report)
 	return json_integer(lost);
 }
 
-bool
-wi_bench_report_write_json(const struct wi_bench_report *report, FILE *stream)
+static void
+put_head(json_t *root, const struct wi_bench_report *report)
+{
+	char time[WI_TIMESTAMP_SIZE];
+
+	wi_timestamp_format((uint64_t)report->start_time * UINT64_C(1000000000), time);
+	put_text(root, "weir", weir_version());
+	put_text(root, "kind", "bench");
+	put_text(root, "command", report->command);
+	put_text(root, "time", time);
+}
+
+json_t *
+wi_bench_report_json(const struct wi_bench_report *report)
 {
 	json_t *root = json_object(), *runs = json_array();
-	bool written;
 
-	json_object_set_new(root, "parameters", make_parameters(report));
+	put_head(root, report);
+	json_object_set_new(root, "parameters", wi_bench_report_parameters(report));
 	json_object_set_new(root, "machine", facts_json(&report->facts, weir_version()));
 	for (size_t i = 0; i < report->run_count; i++)
 		json_array_append_new(runs, make_run(report, i));
@@ -315,6 +364,15 @@ wi_bench_report_write_json(const struct wi_bench_report *report, FILE *stream)
 		put_flag(root, "rate_reached", wi_bench_report_reached_rate(report));
 	put_count(root, "signal", (uint64_t)report->signal);
 	json_object_set_new(root, "lost", make_lost(report));
+	return root;
+}
+
+bool
+wi_bench_report_write_json(const struct wi_bench_report *report, FILE *stream)
+{
+	json_t *root = wi_bench_report_json(report);
+	bool written;
+
 	written = json_dumpf(root, stream, JSON_COMPACT | JSON_REAL_PRECISION(9)) == 0 &&
 		  fputc('\n', stream) != EOF;
 	json_decref(root);

@@ -77,7 +77,7 @@ draw(struct state *state, const char *what, uint64_t begin_ns, uint64_t duration
 	weir_producer_counts producers = WEIR_PRODUCER_COUNTS_INIT;
 	uint64_t passed_ns = wi_stopwatch_now() - begin_ns;
 
-	if (!wi_progress_due(state->runner->progress) ||
+	if (state->runner->quiet || !wi_progress_due(state->runner->progress) ||
 	    weir_bus_get_counts(state->rig.bus, NULL, &producers, NULL, NULL) != WEIR_OK)
 		return;
 	wi_progress_draw(state->runner->progress, "run %u of %u, %s: %s of %s  %s events published",
@@ -209,7 +209,8 @@ wi_bench_run(struct wi_bench_runner *runner, struct wi_bench_run *ret_run)
 		measure_machine(&state, 1);
 	else
 		ret_run->line_ns[1] = ret_run->yardstick_ns[1] = -1;
-	wi_progress_clear(runner->progress);
+	if (!runner->quiet)
+		wi_progress_clear(runner->progress);
 	wi_bench_figures_fini(&state.figures);
 	return code;
 }

@@ -19,6 +19,7 @@ struct wi_bench_run_thread {
 	bool is_producer;
 	uint64_t event_count;           /* published, or handler calls */
 	uint64_t full_count, full_ns;
+	uint64_t busy_ns;               /* producers of an open loop: publishing */
 	struct wi_bench_usage usage;
 };
 
@@ -60,6 +61,7 @@ struct wi_bench_runner {
 	struct wi_progress *progress;
 	struct wi_interrupt *interrupt;
 	unsigned index;                 /* of the run, for the progress */
+	bool quiet;                     /* who asked for the runs shows their progress */
 	bool has_processors;            /* two, for the yardstick */
 	bool leaked;                    /* a handler did not come back: end with _exit() */
 };

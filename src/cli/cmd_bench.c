@@ -5,13 +5,16 @@
 #include "bench_rig.h"
 #include "bench_run.h"
 #include "command.h"
+#include "command_text.h"
 #include "interrupt.h"
 #include "machine.h"
 #include "progress.h"
+#include "report/report_page.h"
 #include "yardstick.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -21,6 +24,7 @@ struct bench {
 	struct wi_progress progress;
 	struct wi_interrupt interrupt;
 	struct wi_bench_report report;
+	char *command;
 	bool leaked;
 };
 
@@ -43,11 +47,17 @@ static int
 set_up(struct bench *bench)
 {
 	const char *wrong = wi_bench_plan_make(&bench->plan, &bench->options);
+	char problem[WI_REPORT_PROBLEM_SIZE];
 	int code;
 
 	if (wrong != NULL) {
 		wi_progress_message(&bench->progress, "--pool: %s", wrong);
 		return WI_EXIT_USAGE;
+	}
+	if (bench->options.report != NULL &&
+	    !wi_report_page_check(bench->options.report, problem)) {
+		wi_progress_message(&bench->progress, "--report: %s", problem);
+		return WI_EXIT_FAILED;
 	}
 	if (!wi_interrupt_open(&bench->interrupt)) {
 		wi_progress_message(&bench->progress, "signalfd: %s", strerror(errno));
@@ -116,6 +126,7 @@ finish(struct bench *bench)
 	bool written;
 
 	bench->report.signal = bench->interrupt.signal;
+	bench->report.command = bench->command;
 	/* A reader of our output that stands still must not make us unstoppable. */
 	wi_interrupt_close(&bench->interrupt);
 	written = write_report(bench);
@@ -131,12 +142,13 @@ tear_down(struct bench *bench)
 	wi_bench_report_fini(&bench->report);
 	wi_bench_plan_fini(&bench->plan);
 	wi_bench_options_fini(&bench->options);
+	free(bench->command);
 }
 
 int
 wi_cmd_bench(int argc, char **argv)
 {
-	struct bench bench = {.interrupt.fd = -1};
+	struct bench bench = {.interrupt.fd = -1, .command = wi_command_text(argc, argv)};
 	int code;
 
 	wi_bench_arguments_parse(&bench.options, argc, argv);

@@ -22,6 +22,7 @@ struct wi_command {
 
 int wi_cmd_run(int argc, char **argv);
 int wi_cmd_bench(int argc, char **argv);
+int wi_cmd_tune(int argc, char **argv);
 int wi_cmd_doctor(int argc, char **argv);
 int wi_cmd_journal(int argc, char **argv);
 int wi_cmd_plugin(int argc, char **argv);

@@ -24,6 +24,7 @@ static const struct wi_command commands[] = {
 	{"journal", "verify, show and export what a journal holds", wi_cmd_journal},
 #endif
 	{"bench", "measure throughput and latency under a load", wi_cmd_bench},
+	{"tune", "search the settings of pools that are best for a load", wi_cmd_tune},
 	{"doctor", "what this machine is for weir, what is wrong, what to do", wi_cmd_doctor},
 	{"help", "show the help of a command", run_help},
 	{"version", "show the version of the library", run_version},

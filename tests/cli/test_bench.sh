@@ -322,6 +322,69 @@ run --rate 1k --duration 10ms --hlog "$dir/none/x"
 check "files: one that cannot be written: exit status is 1" exits 1
 check "files: and it is told" says "cannot write $dir/none/x"
 
+# -- a page ------------------------------------------------------------------------------------------
+
+# What is in the page is what --json prints; how it looks is told by tests/report.
+page() { quick --repeat 1 --report "$dir/page.html" "$@"; }
+data() { sed -n 's/.*<script type="application\/json" id="data">\(.*\)<\/script>$/\1/p' "$dir/page.html"; }
+beside() { find "$dir" -name 'page.html*' | wc -l; }
+
+page --on '>' --on 'bench.*.update:cost=1us'
+check "page: exit status" exits 0
+check "page: nothing on standard error" silent
+check "page: it has what --json prints" sh -c "grep -qF '\"rate\":0,\"burst\":1' '$dir/page.html'"
+data >"$dir/data"
+check "page: as one JSON object" [ "$("$json_get" runs/0/events latency <"$dir/data")" = "$(get runs/0/events latency)" ]
+check "page: no address to load from" sh -c "! grep -qE '(src|href)=\"?(https?:)?//' '$dir/page.html'"
+check "page: it alone is there" [ "$(beside)" -eq 1 ]
+check "page: JSON has kind and version" [ "$(get kind)" = bench ]
+check "page: JSON has the command" is command \
+	"weir bench --duration 20ms --warmup 5ms --repeat 2 --no-yardstick --json --repeat 1 --report $dir/page.html --on '>' --on 'bench.*.update:cost=1us'"
+(umask 027 && "$weir" bench --duration 5ms --warmup 0 --repeat 1 --no-yardstick --report "$dir/mode.html" >"$dir/out" 2>"$dir/err")
+check "page: its mode is that of any file" [ "$(stat -c %a "$dir/mode.html")" = 640 ]
+"$json_get" command <"$dir/data" >"$dir/command"
+PATH=${weir%/*}:$PATH sh -c "$(cat "$dir/command")" >"$dir/out" 2>"$dir/err"
+code=$?
+check "page: its command can be given to a shell" exits 0
+check "page: and is the same again" [ "$(get command)" = "$(cat "$dir/command")" ]
+
+# A way to the page that is a link stays one.
+ln -s page.html "$dir/link.html"
+quick --repeat 1 --report "$dir/link.html"
+check "page: a link stays a link" [ -h "$dir/link.html" ]
+check "page: and leads to the new one" sh -c "grep -qF link.html '$dir/page.html'"
+
+# What is there stays until another is whole. 8 blocks are less than a page.
+cp "$dir/page.html" "$dir/before"
+(trap '' XFSZ && ulimit -f 8 && exec "$weir" bench --duration 5ms --warmup 0 --repeat 1 --no-yardstick \
+	--report "$dir/page.html" >"$dir/out" 2>"$dir/err")
+code=$?
+check "page: no room for it: exit status" exits 1
+check "page: no room for it: it is told" says "--report: cannot write $dir/page.html: File too large"
+check "page: no room for it: the old one is there" cmp -s "$dir/before" "$dir/page.html"
+check "page: no room for it: nothing else" [ "$(beside)" -eq 1 ]
+
+# refused PATH WHY: in one line, and nothing was measured.
+refused()
+{
+	"$weir" bench --duration 100s --report "$1" >"$dir/out" 2>"$dir/err"
+	code=$?
+	check "page: '$1': exit status" exits 1
+	check "page: '$1': why" says "weir bench: --report: cannot write $1: $2"
+	check "page: '$1': one line" [ "$(wc -l <"$dir/err")" -eq 1 ]
+	check "page: '$1': nothing was begun" no_output
+}
+refused "$dir/none/x.html" 'No such file or directory'
+refused "$dir/page.html/x.html" 'Not a directory'
+refused "$dir" 'it is a directory'
+refused /dev/null 'it is not a regular file'
+check "page: /dev/null is what it was" [ -c /dev/null ]
+refused "$dir/$(printf '%0300d' 0)" 'File name too long'
+if [ "$(id -u)" != 0 ]; then
+	mkdir -m 555 "$dir/closed"
+	refused "$dir/closed/x.html" 'Permission denied'
+fi
+
 # -- signals -----------------------------------------------------------------------------------
 
 for expected in INT:130:2 TERM:143:15; do
