@@ -148,7 +148,7 @@ typedef struct weir_counters_subscription {
 /*
  * Times, by sampling: now and then a dispatcher reads the clock around the calls of one event. Each
  * sample stands for all events since the one before. Entries are there for what has been sampled.
- * No waiting with WEIR_CLOCK_NONE.
+ * No waiting with WEIR_CLOCK_NONE, and of replayed events. One whose publisher gave it a time has waited since then.
  *
  * Waiting: from the event's time to its first call in the pool; that time is exact to 10 us, unless
  * the bus has WEIR_CLOCK_PRECISE. Handling: one call, with about 20 ns of reading the clock.

@@ -438,7 +438,8 @@ sample_event(struct wi_dispatcher *dispatcher, const weir_event *event)
 	}
 	began = wi_clock_monotonic();
 	ended = deliver_timed(dispatcher, list, event, began, &clocks);
-	if (time) {
+	/* What is replayed is as old as it is. */
+	if (time && !weir_event_replayed(event)) {
 		uint64_t called = wi_clock_realtime() - (ended - began);
 
 		/* The clock may have been set back. */
@@ -1070,6 +1071,12 @@ wi_dispatch_poll(struct wi_dispatcher *dispatcher, uint32_t count_max)
 
 		dispatcher->next_idle_lane = l + 1;
 		events = drain(dispatcher, pool->lanes->lane[l]);
+	}
+	if (events) {
+		uint64_t before = dispatcher->now;
+
+		wi_dispatch_clock(dispatcher);
+		wi_add_own(&dispatcher->busy_ns, dispatcher->now - before);
 	}
 	return events;
 }

@@ -290,6 +290,8 @@ test_replayed(void **state)
 	}
 	assert_ok(weir_bus_flush(bus, UNIT_PATIENCE));
 	assert_true(times_of(bus, subscription).samples > 25);
+	/* Their times are those of then: no wait. */
+	assert_true(waits_of(bus).samples <= 25);
 	assert_int_equal(live, 25);
 	assert_int_equal(all, 50);
 	unit_close(bus);
@@ -331,6 +333,7 @@ test_waiting(void **state)
 	}
 	times = waits_of(bus);
 	assert_true(times.samples >= 8);
+	assert_true(((struct weir_bus *)bus)->pool->dispatcher->busy_ns >= 200 * MILLISECOND);
 	assert_true(share_of(&times, 0, 15 * MILLISECOND) > 50);
 	unit_close(bus);
 }
