@@ -27,7 +27,7 @@
 #define SHARE      0.1
 #define WORSE      0.95
 
-enum { REPEAT = 5, PAIRS = 21, SCENARIOS_MAX = 16, TEXT_SIZE = 512 };
+enum { REPEAT = 7, PAIRS = 21, SCENARIOS_MAX = 16, TEXT_SIZE = 512 };
 
 static const char *const standard[] = {"1p1c", "3p1c", "fanout", "many-producers"};
 
@@ -200,7 +200,7 @@ check(struct claim *claim, const char *scenario)
 }
 
 static const struct argp_option options_help[] = {
-	{"repeat", 'r', "N", 0, "Trials of each setting where all are tried (5)", 0},
+	{"repeat", 'r', "N", 0, "Trials of each setting where all are tried (7)", 0},
 	{"pairs", 'p', "N", 0, "In which the two choices are compared (21)", 0},
 	{"seed", 's', "N", 0, "Of the order of trials (1)", 0},
 	{"vary", 'v', "NAME=VALUE,...", 0, "As in weir tune", 0},

@@ -21,7 +21,7 @@ enum {
 
 /* Shares of all trials. */
 #define SCREENING_SHARE 0.4
-#define FINAL_SHARE 0.35
+#define FINAL_SHARE 0.3
 
 /* The base, and all that differ from it in one dimension. */
 struct pass {

@@ -17,7 +17,7 @@
 #define LONGEST_NS      (2 * WI_STOPWATCH_S)    /* for a rate so low that nothing comes sooner */
 #define QUIET           0.04    /* quartiles of the default's trials apart, as a logarithm */
 
-enum { CALIBRATING = 5, EVENTS_LEAST = 1000, TRIALS_LEAST = 120, BAR = 24, WARMUP_PART = 4,
+enum { CALIBRATING = 5, EVENTS_LEAST = 1000, TRIALS_LEAST = 120, BAR = 20, WARMUP_PART = 4,
        TRIES = 20 };
 
 /* Whoever is too late comes behind all who are not, and the later the further. */
@@ -255,8 +255,8 @@ draw(struct wi_tune_trier *trier)
 		bar[i] = i < part * BAR ? '#' : '.';
 	bar[BAR] = '\0';
 	left_ns = part > 0 ? (uint64_t)((double)passed_ns * (1 - part) / part) : 0;
-	wi_progress_draw(trier->runner.progress, "[%s] %3.0f %%  %s: %llu trials of %zu settings  "
-			 "%llu s left at most", bar, part * 100, stages[trier->search->stage],
+	wi_progress_draw(trier->runner.progress, "[%s] %3.0f %%  %s: %llu trials of %zu settings, "
+			 "%llu s left", bar, part * 100, stages[trier->search->stage],
 			 (unsigned long long)trier->done, trier->search->count,
 			 (unsigned long long)((left_ns + WI_STOPWATCH_S - 1) / WI_STOPWATCH_S));
 }

@@ -213,7 +213,8 @@ try_out()
 	check "$1: the C: it compiles" exits 0
 }
 
-quick --budget 3s --producers 2 --size 8..64 --rate 5k --pool first:wait=poll,sleep=70us --pool 'last:behind=skip,wait=park' \
+quick --exhaustive --repeat 1 --fix first.dispatchers --fix default.dispatchers --fix last.dispatchers --fix first.cpus \
+	--fix last.cpus --fix last.batch --producers 2 --size 8..64 --rate 5k --pool first:wait=poll,sleep=70us --pool 'last:behind=skip,wait=park' \
 	--pool default:batch=3,cpus=any,wait=adaptive,spin=7us --on '>@first:cost=1us,times=2' --on '>@last:sleep=50us' --on 'bench.*.update' \
 	--hot 10% --vary first.batch=5,6 --vary ring-size=64k,128k
 check "three pools: each pool's own" sh -c "grep -q '\"name\":\"first.batch\",\"values\":\[\"5\",\"6\"\]' '$dir/out'"
@@ -221,8 +222,9 @@ check "three pools: what is given is not varied" sh -c "! grep -q '\"name\":\"\(
 try_out "three pools"
 check "three pools: the load's own stays" [ "$(grep -c -e 'spin = 7us' -e 'sleep = 70us' -e 'behind = skip' -e '^batch = 3$' "$dir/best.ini")" -eq 4 ]
 check "three pools: the handlers' time" [ "$(grep -c -e 'cost = 1000ns' -e 'sleep = 50000ns' -e 'times = 2' -e 'size = 8..64' -e 'hot = 10' "$dir/load.ini")" -eq 5 ]
-quick --budget 3s --pool second:after=default --pool 'third:after=default+second,order=key,dispatchers=2' --on '>@third' --commit-max 4 \
-	--fix cpus --vary wait=yield,poll --vary sleep=30us,40us
+quick --exhaustive --repeat 1 --fix batch --fix ring-size --fix commit --vary second.wait=yield --vary third.wait=park \
+	--pool second:after=default --pool 'third:after=default+second,order=key,dispatchers=2' --on '>@third' --commit-max 4 \
+	--fix cpus --vary default.wait=yield,poll --vary default.sleep=30us,40us
 try_out "one after the other"
 check "one after the other: C" grep -q 'pool_3_options.after = (weir_pool \*const\[\]){weir_bus_default_pool(bus), pool_2};' "$dir/body"
 
@@ -245,7 +247,7 @@ check "SIGINT: a best" above trials/$(get best)/median 0
 check "SIGINT: the settings" sh -c "grep -q 'pool_options.wait' '$dir/out'"
 check "SIGTERM: exit status" ended TERM 143
 check "SIGTERM: it shows what there is" is signal 15
-TERM=xterm "$pty_drive" '=[#' '= trials of ' '= s left at most' '!2' -- "$weir" tune --budget 20s --trial 5ms >"$dir/out" 2>"$dir/err"
+TERM=xterm "$pty_drive" '=[#' '= trials of ' '= s left' '!2' -- "$weir" tune --budget 20s --trial 5ms >"$dir/out" 2>"$dir/err"
 code=$?
 check "a terminal: a bar with an estimate, then SIGINT" exits 130
 
@@ -270,8 +272,11 @@ refused 69 'nothing was published' --from "$file"
 	sleep 0.002
 done) >&7 2>/dev/null &
 feeder=$!
-until_true grep -q . "$file"
-sleep 0.3
+flows()
+{
+	"$weir" stat --json --file "$file" 0.1 1 >"$dir/stat" && "$json_get" published_per_s <"$dir/stat" | grep -q '^[1-9]'
+}
+until_true flows
 
 from() { run --budget 1s --trial 5ms --fix cpus --fix ring-size --fix spin --fix sleep "$@"; }
 from --from "$host" --goal throughput --vary wait=adaptive,park --save-load "$dir/saved.ini"
@@ -289,7 +294,7 @@ cp "$dir/saved.ini" "$dir/load.ini"
 "$weir" bench --duration 20ms --warmup 0 --repeat 1 --json "$dir/load.ini" >"$dir/out" 2>"$dir/err"
 code=$?
 check "--from: weir bench takes it" exits 0
-from --from "$file" --json --vary default.wait=adaptive,park --trial 20ms
+from --from "$file" --json --exhaustive --repeat 1 --vary default.wait=adaptive,park --fix second.wait --fix batch --trial 20ms
 check "--from FILE: exit status" exits 0
 check "--from FILE: its rate is the goal's" [ "$(get goal/name)" = latency ]
 refused 66 "$dir/none" --from "$dir/none"
@@ -306,7 +311,7 @@ damaged()
 	check "$1: one line" [ "$(wc -l <"$dir/err")" -eq 1 ]
 	check "$1: nothing is written" [ ! -e "$dir/not" ]
 }
-head -c 300 "$file" >"$dir/copy"
+head -c 100 "$file" >"$dir/copy"
 damaged "cut in its header" 65 'too short for a counters file'
 head -c 1500 "$file" >"$dir/copy"
 damaged "cut behind it" 65 'cut off'

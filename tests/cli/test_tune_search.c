@@ -27,6 +27,7 @@ struct world {
 	uint64_t random;
 	bool low;
 	uint64_t trials, most;
+	uint64_t slow_after, spent;     /* trials; from there on each takes as long as four */
 	uint64_t ends_at;               /* trial() says no from there on; 0: never */
 	unsigned outside;               /* points that cannot be */
 	double prices[PRICED];
@@ -46,6 +47,12 @@ normal(struct world *world)
 	return sqrt(-2 * log(uniform(world))) * cos(6.283185307179586 * uniform(world));
 }
 
+static uint64_t
+takes(const struct world *world)
+{
+	return world->slow_after > 0 && world->trials > world->slow_after ? 4 : 1;
+}
+
 static bool
 trial(void *context, const struct wi_tune_point *point, size_t index, double *ret_score)
 {
@@ -56,6 +63,7 @@ trial(void *context, const struct wi_tune_point *point, size_t index, double *re
 	if (world->ends_at > 0 && world->trials == world->ends_at)
 		return false;
 	world->trials++;
+	world->spent += takes(world);
 	if (world->space->fit != NULL && (!world->space->fit(NULL, &fitted) ||
 					  memcmp(&fitted, point, sizeof(fitted)) != 0))
 		world->outside++;
@@ -72,7 +80,7 @@ left(void *context)
 {
 	struct world *world = context;
 
-	return world->most - world->trials;
+	return world->most > world->spent ? (world->most - world->spent) / takes(world) : 0;
 }
 
 static double
@@ -182,7 +190,8 @@ run(struct wi_tune_search *search, struct world *world, struct wi_tune_measure *
 	wi_tune_search_init(search, world->space, measure, seed);
 	wi_tune_search_run(search);
 	assert_int_equal(world->outside, 0);
-	assert_true(world->trials <= world->most);
+	/* But for the round in which it became slow. */
+	assert_true(world->spent <= world->most + (world->slow_after > 0 ? 64 : 0));
 }
 
 /* In how many of the seeds the choice is within 5 % of the best. */
@@ -365,6 +374,46 @@ test_ended(void **state)
 	}
 }
 
+/* Only rounds in which both were count, and of these only those that are asked for. */
+static void
+test_rounds(void **state)
+{
+	struct world world = make_world(&real, additive, 0.03, 1000, 1);
+	struct wi_tune_measure measure = {.trial = trial, .left = left, .context = &world};
+	struct wi_tune_search search;
+	size_t who[2] = {0, 1};
+
+	(void)state;
+	wi_tune_search_init(&search, &real, &measure, 1);
+	who[1] = wi_tune_search_add(&search, (struct wi_tune_point){{1, 1, 1, 2, 1, 0}});
+	for (int i = 0; i < 9; i++)
+		assert_true(wi_tune_search_round(&search, who, i % 3 == 2 ? 1 : 2));
+	assert_int_equal(search.settings[0].count, 9);
+	assert_int_equal(search.settings[1].count, 6);
+	assert_int_equal(wi_tune_search_compare(&search, 0, 1, 0, 9).pairs, 6);
+	assert_int_equal(wi_tune_search_compare(&search, 0, 1, 3, 9).pairs, 4);
+	assert_int_equal(wi_tune_search_compare(&search, 0, 1, 0, 4).pairs, 3);
+	assert_int_equal(wi_tune_search_compare(&search, 1, 0, 2, 3).pairs, 0);
+	assert_true(wi_tune_search_compare(&search, 1, 0, 0, 9).middle > 0);
+	wi_tune_search_fini(&search);
+}
+
+/* What takes longer than it did still ends in time. */
+static void
+test_slower(void **state)
+{
+	(void)state;
+	for (uint64_t after = 1; after < 1000; after += 7) {
+		struct world world = make_world(&real, additive, 0.03, 1000, after);
+		struct wi_tune_search search;
+		struct wi_tune_measure measure;
+
+		world.slow_after = after;
+		run(&search, &world, &measure, after);
+		wi_tune_search_fini(&search);
+	}
+}
+
 static void
 test_small(void **state)
 {
@@ -461,7 +510,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_tenth), cmocka_unit_test(test_flat),
 		cmocka_unit_test(test_effects), cmocka_unit_test(test_hardly),
-		cmocka_unit_test(test_ended), cmocka_unit_test(test_small),
+		cmocka_unit_test(test_ended), cmocka_unit_test(test_slower), cmocka_unit_test(test_rounds),
+		cmocka_unit_test(test_small),
 		cmocka_unit_test(test_simplest), cmocka_unit_test(test_exhaustive),
 	};
 
