@@ -261,7 +261,7 @@ until_true()
 
 printf '[bus]\nname = flow\n[control]\nsocket = none\n[pool.second]\nafter = default\n' >"$dir/flow.ini"
 mkfifo "$dir/pipe"
-later flow "$weir" run --config "$dir/flow.ini" --on 'in.>=sleep:1us' --on 'in.bad=count@second' "$dir/pipe"
+later flow "$weir" run --config "$dir/flow.ini" --on 'in.>=count' --on 'in.bad=count@second' "$dir/pipe"
 host=$pid_flow
 exec 7<>"$dir/pipe"
 file=$XDG_RUNTIME_DIR/weir/flow.$host.1.weir
