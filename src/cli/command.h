@@ -29,5 +29,6 @@ int wi_cmd_pool(int argc, char **argv);
 int wi_cmd_drain(int argc, char **argv);
 int wi_cmd_top(int argc, char **argv);
 int wi_cmd_stat(int argc, char **argv);
+int wi_cmd_export(int argc, char **argv);
 
 #endif
