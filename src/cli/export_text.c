@@ -52,9 +52,9 @@ static const struct family families[] = {
 	  {AT(producer, hops), "hops"}, {AT(producer, closed), "closed"},
 	  {AT(producer, invalid), "invalid"}}},
 	PRODUCER("weir_events_discarded_total", "counter", discarded, COUNT,
-		 "Events that were committed and are delivered to nobody, since the bus closes."),
+		 "Publishes while the bus was disabled."),
 	PRODUCER("weir_events_aborted_total", "counter", aborted, COUNT,
-		 "Reservations that were given back."),
+		 "Reservations that were aborted."),
 	PRODUCER("weir_rings", "gauge", rings, COUNT, "Rings, one a producer."),
 	PRODUCER("weir_ring_size_bytes", "gauge", ring_size, COUNT, "Room of the ring."),
 	PRODUCER("weir_ring_used_bytes", "gauge", in_ring, COUNT,
@@ -118,9 +118,9 @@ write_head(const char *name, const char *type, const char *help, FILE *stream)
 
 /* The names are valid UTF-8 without controls, but may have quotes and backslashes. */
 static void
-write_label(const char *name, const char *value, FILE *stream)
+write_quoted(const char *value, FILE *stream)
 {
-	fprintf(stream, ",%s=\"", name);
+	putc('"', stream);
 	for (; *value != '\0'; value++) {
 		if (*value == '"' || *value == '\\')
 			putc('\\', stream);
@@ -130,10 +130,18 @@ write_label(const char *name, const char *value, FILE *stream)
 }
 
 static void
+write_label(const char *name, const char *value, FILE *stream)
+{
+	fprintf(stream, ",%s=", name);
+	write_quoted(value, stream);
+}
+
+static void
 write_bus(const char *name, const struct wi_export_bus *bus, FILE *stream)
 {
-	fprintf(stream, "%s{pid=\"%" PRIu64 "\"", name, bus->pid);
-	write_label("bus", bus->name, stream);
+	fprintf(stream, "%s{bus=", name);
+	write_quoted(bus->name, stream);
+	fprintf(stream, ",pid=\"%" PRIu64 "\"", bus->pid);
 }
 
 static void
