@@ -242,13 +242,17 @@ run(struct server *server, struct wi_interrupt *interrupt)
 
 	while (interrupt->signal == 0) {
 		MHD_UNSIGNED_LONG_LONG library_ms;
-		int timeout_ms = end_old(server);
+		int timeout_ms = end_old(server), count;
 
 		if (MHD_get_timeout(server->daemon, &library_ms) == MHD_YES &&
 		    (timeout_ms < 0 || library_ms < (MHD_UNSIGNED_LONG_LONG)timeout_ms))
 			timeout_ms = (int)library_ms;
 		wi_interrupt_wait(interrupt, info->epoll_fd, timeout_ms);
+		count = server->count;
 		MHD_run(server->daemon);
+		/* Where there is room again, it is only at the next run that it accepts. */
+		if (server->count < count)
+			MHD_run(server->daemon);
 	}
 }
 

@@ -212,8 +212,11 @@ check_use(const struct family *family, const char *name, size_t size, const char
 	bool is_rate = is_before(text, name, "rate(") || is_before(text, name, "increase(");
 	const char *after = check_matchers(family, name + size, text);
 
-	if (is_before(text, name, "label_values("))
+	if (is_before(text, name, "label_values(")) {
+		if (strncmp(after, ", ", 2) != 0 || !has(family, after + 2, word(after + 2)))
+			complain("values of a label that it has not", family->name, text);
 		return;
+	}
 	if (counts && (!is_rate || *after != '['))
 		complain("a counter without a rate", family->name, text);
 	if (!counts && (is_rate || *after == '['))

@@ -96,6 +96,24 @@ expect_unique(const char *text)
 	free(copy);
 }
 
+/* For promtool, in ./dev check. */
+static void
+keep(const char *text)
+{
+	const char *directory = getenv("WEIR_EXPORT_KEEP");
+	static int number;
+	char path[4096];
+	FILE *stream;
+
+	if (directory == NULL)
+		return;
+	snprintf(path, sizeof(path), "%s/text-%d", directory, ++number);
+	stream = fopen(path, "w");
+	assert_non_null(stream);
+	fputs(text, stream);
+	assert_int_equal(fclose(stream), 0);
+}
+
 static char *
 text_of(uint64_t handlers, uint64_t producers)
 {
@@ -116,6 +134,7 @@ text_of(uint64_t handlers, uint64_t producers)
 	bus.snapshot->look = (struct wi_look){.torn = false};
 	wi_snapshot_free(bus.snapshot);
 	expect_unique(text);
+	keep(text);
 	return text;
 }
 

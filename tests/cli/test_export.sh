@@ -16,6 +16,9 @@ XDG_RUNTIME_DIR=$dir/runtime
 export XDG_RUNTIME_DIR
 mkdir -m 700 "$XDG_RUNTIME_DIR" "$XDG_RUNTIME_DIR/weir"
 
+# keep NAME: the last output, for promtool in ./dev check.
+keep() { [ -z "${WEIR_EXPORT_KEEP-}" ] || cp "$dir/out" "$WEIR_EXPORT_KEEP/$1"; }
+
 until_true()
 {
 	tries=500
@@ -27,7 +30,7 @@ begin()
 {
 	name=$1 fd=$2
 	shift 2
-	printf '[bus]\nname = %s\n[control]\nsocket = none\n' "$name" >"$dir/$name.ini"
+	printf '[bus]\nname = %s\nring_size = 16k\n[control]\nsocket = none\n' "$name" >"$dir/$name.ini"
 	mkfifo "$dir/$name.pipe"
 	later "$name" "$weir" run --config "$dir/$name.ini" "$@" "$dir/$name.pipe"
 	eval "pid=\$pid_$name; exec $fd<>\"\$dir/\$name.pipe\""
@@ -44,6 +47,7 @@ shows_soon() { "$weir" export | grep -q "$1"; }
 # -- nothing, and wrong usage ------------------------------------------------------
 
 run
+keep nothing
 check "nothing: exit status" exits 69
 check "nothing: told" says "no process of this user shows its counters"
 check "nothing: a text all the same" has weir_export_buses 0
@@ -59,7 +63,7 @@ done
 begin full 7 --on 'in.>=sleep:1ms' --on 'in.bad=fail:2'
 full=$pid full_file=$file
 printf '{"topic":"in.bad"}\n' >"$dir/two"
-for i in 1 2 3 4 5 6 7 8 9 10 11 12 13; do cat "$dir/two" "$dir/two" >"$dir/four" && mv "$dir/four" "$dir/two"; done
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do cat "$dir/two" "$dir/two" >"$dir/four" && mv "$dir/four" "$dir/two"; done
 cat "$dir/two" >&7 &
 feeder=$!
 begin rest 8 --on 'in.>=count'
@@ -67,6 +71,7 @@ rest=$pid
 B='{bus="full",pid="'$full'"'
 until_true shows_soon 'weir_ring_full_blame_seconds_total{'
 run
+keep busy
 cp "$dir/out" "$dir/all"
 check "two buses: exit status" exits 0
 check "two buses: nothing on standard error" silent
