@@ -58,6 +58,14 @@ for arguments in "0" "99999999999" "--handlers x" "--producers 4097" "--allow-re
 	check "usage: $arguments: nothing printed" no_output
 done
 
+# A server of its own, where no crowd shortens what a client may take; looked at below.
+if [ "$http" = http ]; then
+	later quiet "$weir" export --listen 127.0.0.1:0
+	until_true grep -q metrics "$dir/quiet.out"
+	port=$(sed -n 's,^http://127.0.0.1:\([0-9]*\)/metrics$,\1,p' "$dir/quiet.out")
+	later drip "$http_try" "$port" drip 15000
+fi
+
 # -- a bus that is full, and one at rest --------------------------------------------
 
 begin full 7 --on 'in.>=sleep:1ms' --on 'in.bad=fail:2'
@@ -152,7 +160,6 @@ if [ "$http" = http ]; then
 	done
 	check "a body is not waited for" answers 405 'POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n'
 	check "no HTTP" sh -c "'$http_try' $port send 'x\\r\\n\\r\\n' >/dev/null; '$http_try' $port good 5000"
-	later drip "$http_try" "$port" drip 15000
 	later mute "$http_try" "$port" mute 3000
 	check "1 MB of headers" "$http_try" "$port" big
 	check "after it" "$http_try" "$port" good 5000
@@ -161,8 +168,6 @@ if [ "$http" = http ]; then
 	check "200 connections with half a request" "$http_try" "$port" crowd 200 5000
 	check "400 connections with half a request" "$http_try" "$port" crowd 400 8000
 	check "after all" "$http_try" "$port" good 5000
-	reap drip
-	check "a client that drips bytes is ended" exits 0
 	descriptors() { find "/proc/$pid_server/fd" | wc -l; }
 	check "no descriptor is left" [ "$(descriptors)" -lt 16 ]
 fi
@@ -208,5 +213,10 @@ if [ "$http" = http ]; then
 fi
 kill "$rest"
 reap rest
+if [ "$http" = http ]; then
+	reap drip
+	check "a client that drips bytes is ended" exits 0
+	kill "$pid_quiet"
+fi
 
 echo "1..$count"
