@@ -31,5 +31,6 @@ int wi_cmd_drain(int argc, char **argv);
 int wi_cmd_top(int argc, char **argv);
 int wi_cmd_stat(int argc, char **argv);
 int wi_cmd_explain(int argc, char **argv);
+int wi_cmd_export(int argc, char **argv);
 
 #endif

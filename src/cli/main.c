@@ -17,6 +17,7 @@ static const struct wi_command commands[] = {
 	{"top", "show the pools, rings and handlers of a running bus", wi_cmd_top},
 	{"stat", "show what a running bus does, a line at a time", wi_cmd_stat},
 	{"explain", "show who gets an event, in which order", wi_cmd_explain},
+	{"export", "print the counters of running buses for Prometheus, or serve them", wi_cmd_export},
 	{"plugin", "list the plugins of a host, switch them on and off", wi_cmd_plugin},
 	{"pool", "list the pools of a host", wi_cmd_pool},
 	{"drain", "wait until a host has handled what was published", wi_cmd_drain},

@@ -30,6 +30,8 @@ wi_watch_complain(const struct wi_watch *watch, const char *format, ...)
 	char text[WI_PROCESS_PATH_SIZE + 512], clean[sizeof(text) + 1];
 	va_list arguments;
 
+	if (watch->quiet)
+		return;
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);

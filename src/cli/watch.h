@@ -13,6 +13,7 @@ struct wi_watch {
 	const char *file;       /* as given, or NULL */
 	uint64_t pid;           /* as given, or 0 */
 	bool dead;              /* also of a process that has ended */
+	bool quiet;             /* nothing is said */
 	char *path;
 	int fd;
 };
