@@ -230,13 +230,14 @@ check "one after the other: C" grep -q 'pool_3_options.after = (weir_pool \*cons
 
 # -- signals -----------------------------------------------------------------------------
 
-# busy NAME: when it measures (main, keeper, dispatcher, producer).
+# busy NAME: when it measures; between two trials it is alone.
 busy()
 {
 	eval "pid=\$pid_$1"
 	tries=600
-	while [ "$(ls "/proc/$pid/task" 2>/dev/null | wc -l)" -lt 4 ] && [ $((tries -= 1)) -gt 0 ]; do
-		sleep 0.05
+	sleep 1 # it has tried something
+	while [ "$(ls "/proc/$pid/task" 2>/dev/null | wc -l)" -lt 2 ] && [ $((tries -= 1)) -gt 0 ]; do
+		sleep 0.01
 	done
 	kill -s "$1" "$pid"
 }
