@@ -51,7 +51,6 @@ open_bus(struct rig *rig, const struct rig_options *options)
 	pool.wait = options->wait ? options->wait : WEIR_WAIT_SPIN;
 	pool.dispatcher_count = options->dispatcher_count;
 	pool.order = options->order;
-	pool.sample_ns = options->sample_ns;
 	pool.cpus = options->unpinned ? NULL : cpu;
 	pool.thread_begin = options->thread_begin;
 	pool.thread_context = options->context;

@@ -25,7 +25,6 @@ struct rig_options {
 	uint32_t dispatcher_count;      /* default 1 */
 	weir_order order;
 	weir_wait wait;                 /* default (0) SPIN; the rig never runs ADAPTIVE */
-	uint64_t sample_ns;             /* of the pool's options */
 	bool unpinned;                  /* the dispatcher may run anywhere */
 	weir_handler_fn handler;        /* default: the one that sums; else `context` is its own */
 	void *context;
