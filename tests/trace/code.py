@@ -150,7 +150,8 @@ def check_counts(program, other, compiler):
 	a, b = (dict(line.split() for line in run(p).splitlines()) for p in (program, other))
 	# clang loads into registers what gcc leaves where it is.
 	batch = 2 if compiler == 'gcc' else 10
-	most = {'publish': 0, 'publish-key': 4, 'reserve-key': 4, 'refused': 4, 'batch-1': batch, 'batch-64': batch,
+	# Some copy memory or read the clock, which takes a few more or less from process to process.
+	most = {'publish': 0, 'publish-key': 24, 'reserve-key': 24, 'refused': 24, 'batch-1': batch, 'batch-64': batch,
 	        'batch-64-failing': 40}
 	judge(set(a) == set(b) == set(most), 'all are counted')
 	for name, bar in most.items():
