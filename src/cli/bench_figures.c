@@ -40,7 +40,7 @@ wi_bench_figures_begin(struct wi_bench_figures *figures, struct wi_bench_rig *ri
 		weir_pool_get_counts(pool->pool, &figures->run->pools[p].counts);
 		for (unsigned d = 0; d < pool->dispatcher_count; d++, at++) {
 			figures->dispatcher_usage[at] =
-				wi_bench_thread_usage(pool->dispatchers[d].thread);
+				wi_bench_thread_usage(&pool->dispatchers[d].thread);
 			figures->dispatcher_calls[at] = pool->dispatchers[d].call_count;
 		}
 	}
@@ -96,7 +96,7 @@ gather_dispatcher(struct wi_bench_figures *figures, const struct wi_bench_pool *
 
 	*thread = (struct wi_bench_run_thread){
 		.event_count = dispatcher->call_count - figures->dispatcher_calls[at],
-		.usage = wi_bench_usage_since(wi_bench_thread_usage(dispatcher->thread),
+		.usage = wi_bench_usage_since(wi_bench_thread_usage(&dispatcher->thread),
 					      figures->dispatcher_usage[at])};
 	snprintf(thread->name, sizeof(thread->name), "%.48s %u", pool->spec->name, index);
 	run->call_count += thread->event_count;

@@ -21,7 +21,7 @@ void
 wi_bench_dispatcher_begin(struct wi_bench_dispatcher *dispatcher)
 {
 	self = dispatcher;
-	dispatcher->thread = wi_bench_thread_self();
+	wi_bench_thread_show(&dispatcher->thread);
 }
 
 bool

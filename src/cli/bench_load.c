@@ -185,14 +185,14 @@ run(void *context)
 	prctl(PR_SET_TIMERSLACK, 1UL);
 	pthread_mutex_lock(&load->gate);
 	pthread_mutex_unlock(&load->gate);
-	before = wi_bench_thread_usage(self);
+	before = wi_bench_thread_usage(&self);
 	*sent = (struct wi_bench_sent){.begin_ns = wi_stopwatch_now()};
 	if (load->rig->options->rate > 0)
 		run_open(producer);
 	else
 		run_closed(producer);
 	sent->end_ns = wi_stopwatch_now();
-	sent->usage = wi_bench_usage_since(wi_bench_thread_usage(self), before);
+	sent->usage = wi_bench_usage_since(wi_bench_thread_usage(&self), before);
 	sent->event_count = loop->number - number;
 	sent->byte_count = loop->byte_count - bytes;
 	sent->full_count = loop->full_count - full_count;

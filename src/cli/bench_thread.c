@@ -17,6 +17,15 @@ wi_bench_thread_self(void)
 	return self;
 }
 
+void
+wi_bench_thread_show(struct wi_bench_thread_id *thread)
+{
+	struct wi_bench_thread_id self = wi_bench_thread_self();
+
+	thread->clock = self.clock;
+	__atomic_store_n(&thread->tid, self.tid, __ATOMIC_RELEASE);
+}
+
 static void
 read_switches(pid_t tid, struct wi_bench_usage *usage)
 {
@@ -35,13 +44,16 @@ read_switches(pid_t tid, struct wi_bench_usage *usage)
 }
 
 struct wi_bench_usage
-wi_bench_thread_usage(struct wi_bench_thread_id thread)
+wi_bench_thread_usage(const struct wi_bench_thread_id *thread)
 {
+	pid_t tid = __atomic_load_n(&thread->tid, __ATOMIC_ACQUIRE);
 	struct wi_bench_usage usage = {0};
 	struct timespec time;
 
-	read_switches(thread.tid, &usage);
-	if (clock_gettime(thread.clock, &time) == 0)
+	if (tid == 0)
+		return usage;
+	read_switches(tid, &usage);
+	if (clock_gettime(thread->clock, &time) == 0)
 		usage.cpu_ns = (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
 	return usage;
 }

@@ -20,8 +20,11 @@ struct wi_bench_thread_id {
 
 struct wi_bench_thread_id wi_bench_thread_self(void);
 
-/* Any thread, while that one lives. What cannot be read is 0. */
-struct wi_bench_usage wi_bench_thread_usage(struct wi_bench_thread_id thread);
+/* For others to see, on the thread itself. */
+void wi_bench_thread_show(struct wi_bench_thread_id *thread);
+
+/* Any thread, while that one lives. What cannot be read is 0, as of one that was not shown yet. */
+struct wi_bench_usage wi_bench_thread_usage(const struct wi_bench_thread_id *thread);
 
 /* Of all threads of the process that are or were. */
 struct wi_bench_usage wi_bench_process_usage(void);

@@ -280,6 +280,15 @@ check "--help: names the program" shows '^Usage: weir bench '
 
 # -- text ------------------------------------------------------------------------------------
 
+# A dispatcher may not have begun when the first run does.
+: >"$dir/seconds"
+for i in 1 2 3 4 5; do
+	"$weir" bench --json --duration 1ms --warmup 0 --repeat 1 --no-yardstick --producers 3 \
+		--pool default:dispatchers=8 | grep -o '"cpu_seconds":[0-9.e+-]*' >>"$dir/seconds"
+done
+check "threads that begin late: processor time" sh -c \
+	"[ -s '$dir/seconds' ] && awk -F : '\$2 + 0 > 10 { bad = 1 } END { exit bad }' '$dir/seconds'"
+
 run --duration 20ms --warmup 0 --repeat 3
 check "text: exit status" exits 0
 check "text: nothing on standard error" silent
