@@ -32,13 +32,13 @@ enum { BUSES = 4, PHASES = 8, CHANGES = 8, POOLS = 6, HANDLERS = 32, CALLS = 409
 
 struct pool {
 	weir_pool *pool;        /* NULL: closed */
-	char name[8];
+	char name[16];
 	bool after[POOLS];
 	bool holds;
 };
 
 struct handler {
-	char name[8], pattern[32];
+	char name[16], pattern[32];
 	weir_subscription id;   /* 0: none */
 	int pool, priority;
 	int fails;              /* atomic: 0, or its code */
