@@ -75,7 +75,7 @@ verdict_number(uint64_t number, char text[32])
 static void
 print_claims(const struct verdict *verdict, FILE *stream)
 {
-	char left[32], right[32], head[96];
+	char left[32], right[32], head[112];
 
 	snprintf(head, sizeof(head), "%s requests, %s refused; counted twice:",
 	         verdict_number(verdict->figures[0].tried, left),
