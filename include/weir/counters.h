@@ -75,7 +75,7 @@ typedef struct weir_counters_pool {
 	uint64_t batch_ns_max, spin_ns, sleep_ns;
 	uint64_t waiting;          /* events committed that it is not through with, as far as batches are over */
 	uint64_t waiting_bytes;    /* their records */
-	uint64_t busy_ns;          /* sum over its dispatchers of the time spent in batches that are over */
+	uint64_t busy_ns;          /* sum over its dispatchers */
 } weir_counters_pool;
 
 typedef struct weir_counters_dispatcher {
@@ -85,7 +85,7 @@ typedef struct weir_counters_dispatcher {
 	uint32_t in_batch;         /* 1: between the beginning and the end of a batch */
 	uint64_t subscription;     /* id of the handler that it is in, or was in last in this batch; 0: none */
 	uint64_t routed, unrouted, batches, parks, wakes, late_wakes, steals;
-	uint64_t busy_ns;          /* time spent in batches that are over */
+	uint64_t busy_ns;          /* time of the passes over its rings that found events and are over */
 	uint64_t lasted_ns;        /* the bus has seen it in this one call for so long; 0: in none, or another each time */
 } weir_counters_dispatcher;
 

@@ -36,6 +36,14 @@ gather(struct wi_dispatcher *dispatcher, struct wi_tally *tally, int code)
 	dispatcher->gathered = tally;
 }
 
+/* Other dispatchers read the line at each failure: written only when there is something new. */
+static void
+note_code(struct wi_subscription *subscription, int code)
+{
+	if (wi_load_relaxed(&subscription->last_code) != code)
+		wi_store_relaxed(&subscription->last_code, code);
+}
+
 static void
 count_quarantine(struct wi_tally *tally, bool trial)
 {
@@ -63,7 +71,7 @@ wi_failure_of_call(struct wi_dispatcher *dispatcher, struct wi_tally *tally,
 {
 	end_again(tally);
 	wi_tally_failed(tally, code);
-	wi_store_relaxed(&tally->subscription->last_code, code);
+	note_code(tally->subscription, code);
 	if (WI_PROBE_ON(failure))
 		show_failure(dispatcher, tally, event, code);
 	count_quarantine(tally, trial);
@@ -81,7 +89,7 @@ wi_failure_of_batch(struct wi_dispatcher *dispatcher, struct wi_tally *tally, in
 {
 	end_again(tally);
 	wi_tally_failed_batch(tally, code);
-	wi_store_relaxed(&tally->subscription->last_code, code);
+	note_code(tally->subscription, code);
 	if (WI_PROBE_ON(failure))
 		show_failure(dispatcher, tally, NULL, code);
 	count_quarantine(tally, trial);

@@ -31,8 +31,8 @@ struct wi_full {
 	uint64_t in_pool;               /* its serial; 0: never full */
 	uint32_t in_count;
 	uint64_t in[WEIR_COUNTERS_IN_COUNT];
-	/* The keeper's: the most that it has seen in the ring; ns and that of the parts when its window began. */
-	uint32_t most;
+	/* The keeper's: the most that it has seen in the ring; ns and the parts' when its window began. */
+	WI_ALIGNED uint32_t most;
 	uint64_t told, part_told[WEIR_COUNTERS_BLAME_COUNT];
 };
 
