@@ -349,6 +349,15 @@ wi_bus_let_pools(weir_bus *bus, struct wi_pool *const *pools, uint32_t count)
 	return serial;
 }
 
+uint32_t
+wi_bus_pool_place(const weir_bus *bus, uint64_t serial)
+{
+	for (uint32_t i = 0; i < bus->pool_count; i++)
+		if (bus->pools[i]->serial == serial)
+			return i;
+	return UINT32_MAX;
+}
+
 weir_status
 wi_bus_flush(weir_bus *bus, struct wi_pool *pool, uint64_t deadline)
 {

@@ -62,6 +62,8 @@ uint32_t wi_bus_hold_pools(weir_bus *bus, struct wi_pool *only, struct wi_pool *
 uint32_t wi_bus_let_pools(weir_bus *bus, struct wi_pool *const *pools, uint32_t count);
 /* One of this bus's, and not closing. With the control lock. */
 bool wi_bus_pool_is_open(const weir_bus *bus, const struct wi_pool *pool);
+/* Where the pool with this serial stands in `pools`; UINT32_MAX: it is closed. With the control lock. */
+uint32_t wi_bus_pool_place(const weir_bus *bus, uint64_t serial);
 /* Waits for the pool, or for all (NULL). */
 weir_status wi_bus_flush(weir_bus *bus, struct wi_pool *pool, uint64_t deadline);
 

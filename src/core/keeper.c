@@ -86,11 +86,9 @@ name_part(weir_bus *bus, const struct wi_full_part *part, char *text, size_t siz
 	const struct wi_subscription *subscription =
 	        wi_registry_get(&bus->registry, (uint32_t)part->subscription);
 	bool is_it = subscription && subscription->id == part->subscription;
-	const char *pool = "(closed)";
+	uint32_t place = wi_bus_pool_place(bus, part->pool);
+	const char *pool = place == UINT32_MAX ? "(closed)" : bus->pools[place]->name;
 
-	for (uint32_t i = 0; i < bus->pool_count; i++)
-		if (bus->pools[i]->serial == part->pool)
-			pool = bus->pools[i]->name;
 	if (!part->subscription)
 		snprintf(text, size, "pool %s in no handler: asleep, or without a processor", pool);
 	else

@@ -101,16 +101,6 @@ show_dispatchers(weir_bus *bus, const struct wi_pool *pool, uint32_t number)
 
 /* -- producers -------------------------------------------------------------- */
 
-/* The pool's place in the file, by its serial; none if it has been closed. */
-static uint32_t
-place_of(const weir_bus *bus, uint64_t serial)
-{
-	for (uint32_t i = 0; i < bus->pool_count; i++)
-		if (bus->pools[i]->serial == serial)
-			return i;
-	return UINT32_MAX;
-}
-
 /* Which pool is furthest behind, and how many bytes. */
 static void
 show_slowest(const weir_bus *bus, const struct wi_ring *ring, weir_counters_producer *entry)
@@ -125,7 +115,7 @@ show_slowest(const weir_bus *bus, const struct wi_ring *ring, weir_counters_prod
 		if (position >= least)
 			continue;
 		least = position;
-		entry->slowest = pool ? place_of(bus, pool->serial) : UINT32_MAX;
+		entry->slowest = pool ? wi_bus_pool_place(bus, pool->serial) : UINT32_MAX;
 	}
 	entry->in_ring = (uint32_t)(tail - least);
 }
@@ -147,10 +137,10 @@ show_full(const weir_bus *bus, const struct wi_lane *lane, weir_counters_produce
 	for (int i = 0; i < WEIR_COUNTERS_BLAME_COUNT; i++)
 		entry->blame[i] = (weir_counters_blame){
 			.ns = wi_load_relaxed(&full->part[i].ns),
-			.pool = place_of(bus, wi_load_acquire(&full->part[i].pool)),
+			.pool = wi_bus_pool_place(bus, wi_load_acquire(&full->part[i].pool)),
 			.subscription = wi_load_relaxed(&full->part[i].subscription),
 		};
-	entry->in_pool = place_of(bus, wi_load_relaxed(&full->in_pool));
+	entry->in_pool = wi_bus_pool_place(bus, wi_load_relaxed(&full->in_pool));
 	entry->in_count = wi_load_relaxed(&full->in_count);
 	for (int i = 0; i < WEIR_COUNTERS_IN_COUNT; i++)
 		entry->in[i] = wi_load_relaxed(&full->in[i]);
@@ -194,8 +184,7 @@ show_subscription(weir_bus *bus, const struct wi_subscription *subscription)
 	snprintf(entry->name, sizeof entry->name, "%s", subscription->name);
 	snprintf(entry->pattern, sizeof entry->pattern, "%s", subscription->pattern);
 	entry->id = subscription->id;
-	while (entry->pool < bus->pool_count && bus->pools[entry->pool] != subscription->pool)
-		entry->pool++;
+	entry->pool = wi_bus_pool_place(bus, subscription->pool->serial);
 	entry->state = sum.state;
 	entry->priority = subscription->priority;
 	entry->serial = subscription->serial;
@@ -241,7 +230,7 @@ static void
 show_handled(weir_bus *bus, const struct wi_subscription *subscription)
 {
 	weir_counters_times sum = { .kind = WEIR_COUNTERS_HANDLING, .subscription = subscription->id,
-		                    .pool = place_of(bus, subscription->pool->serial) };
+		                    .pool = wi_bus_pool_place(bus, subscription->pool->serial) };
 
 	for (uint32_t i = 0; i < subscription->tally_count; i++)
 		wi_times_sum(&subscription->tally[i].times, &sum);
