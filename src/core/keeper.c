@@ -60,10 +60,12 @@ find_fullest(void *context, const struct wi_lane *lane)
 	*fullest = (struct full_ring){ .ns = ns };
 	snprintf(fullest->name, sizeof fullest->name, "%u%s%s", lane->index, lane->name[0] ? " " : "", lane->name);
 	for (int i = 0; i < WEIR_COUNTERS_BLAME_COUNT; i++) {
-		struct wi_full_part part = { .pool = wi_load_acquire(&full->part[i].pool),
-			                     .subscription = full->part[i].subscription,
-			                     .ns = wi_load_relaxed(&full->part[i].ns) - full->part_told[i] };
+		struct wi_full_part part = { .pool = wi_load_acquire(&full->part[i].pool) };
 
+		if (!part.pool)
+			break;
+		part.subscription = wi_load_relaxed(&full->part[i].subscription);
+		part.ns = wi_load_relaxed(&full->part[i].ns) - full->part_told[i];
 		if (part.ns > fullest->most.ns)
 			fullest->most = part;
 	}
