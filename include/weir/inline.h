@@ -24,7 +24,7 @@
 
 #include <string.h>
 
-#define WEIR_ABI_ 2u
+#define WEIR_ABI_ 3u
 
 #if defined(WEIR_DEFINE_SYMBOLS_)
 #define WEIR_INLINE_                   /* publish.c: the twins that are symbols */
@@ -174,6 +174,8 @@ weir_event_trace(const weir_event *event)
 		return NULL;
 	if (event->topic_flags & WEIR_KEY_)
 		offset += 8;
+	if (event->topic_flags & WEIR_REPLAYED_)
+		offset += sizeof(weir_origin);
 	return (const weir_trace *)((const unsigned char *)(event + 1) + offset);
 }
 
@@ -181,6 +183,18 @@ WEIR_INLINE_ int
 weir_event_replayed(const weir_event *event)
 {
 	return (event->topic_flags & WEIR_REPLAYED_) != 0;
+}
+
+WEIR_INLINE_ const weir_origin *
+weir_event_origin(const weir_event *event)
+{
+	uint64_t offset = ((uint64_t)event->size + 7) & ~7ull;
+
+	if (!(event->topic_flags & WEIR_REPLAYED_))
+		return NULL;
+	if (event->topic_flags & WEIR_KEY_)
+		offset += 8;
+	return (const weir_origin *)((const unsigned char *)(event + 1) + offset);
 }
 
 WEIR_INLINE_ uint32_t

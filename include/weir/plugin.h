@@ -28,7 +28,7 @@ extern "C" {
 #endif
 
 /* Of what stands here, and of what <weir/weir.h> compiles into a plugin. */
-#define WEIR_PLUGIN_ABI 1u
+#define WEIR_PLUGIN_ABI 2u
 
 /* Its handlers wait for disks, networks, locks: the host refuses to put it into the default pool. */
 #define WEIR_PLUGIN_BLOCKS 1u

@@ -97,11 +97,21 @@ typedef struct weir_trace {     /* W3C trace context */
 	uint8_t flags;
 } weir_trace;
 
+/*
+ * Where a replayed event was recorded. It is the same however often it is replayed, so a handler that
+ * keeps it beside what it has done does nothing twice.
+ */
+typedef struct weir_origin {
+	uint8_t id[16];         /* the journal's; zeros: unknown, as of what handlers of replayed events publish */
+	uint64_t number;        /* the event's in it, from 1, rising */
+} weir_origin;
+
 WEIR_API const void *weir_event_data(const weir_event *event);
 WEIR_API weir_topic weir_event_topic(const weir_event *event);
 WEIR_API int weir_event_key(const weir_event *event, uint64_t *ret_key);  /* 0 if it has none */
 WEIR_API const weir_trace *weir_event_trace(const weir_event *event);                   /* NULL if none */
 WEIR_API int weir_event_replayed(const weir_event *event);
+WEIR_API const weir_origin *weir_event_origin(const weir_event *event);         /* NULL: not replayed */
 WEIR_API uint32_t weir_event_hops(const weir_event *event);   /* events that led to it, one by one */
 
 /* What is known of this delivery and not of the event itself. */
@@ -399,6 +409,7 @@ WEIR_API weir_status weir_subscription_pause(weir_bus *bus, weir_subscription su
 
 #define WEIR_ATTRIBUTE_KEY      1u
 #define WEIR_ATTRIBUTE_TIME     2u
+/* An event that happened before. What a handler publishes about one is replayed, too. */
 #define WEIR_ATTRIBUTE_REPLAYED 4u
 
 typedef struct weir_attributes {      /* what an event may carry beside its payload */
@@ -408,6 +419,7 @@ typedef struct weir_attributes {      /* what an event may carry beside its payl
 	uint64_t key;                 /* with WEIR_ATTRIBUTE_KEY */
 	uint64_t time;                /* with WEIR_ATTRIBUTE_TIME, instead of the bus's clock */
 	const weir_trace *trace;      /* NULL: none, or that of the event being handled */
+	const weir_origin *origin;    /* with WEIR_ATTRIBUTE_REPLAYED; NULL: unknown */
 } weir_attributes;
 
 typedef struct weir_producer_options {

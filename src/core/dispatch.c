@@ -269,7 +269,8 @@ change_flags(struct wi_dispatcher *dispatcher, const weir_event *event)
 	dispatcher->flags = trace || weir_event_replayed(event) ? UINT32_MAX
 	                                                        : event->topic_flags >> WEIR_HOPS_SHIFT_;
 	dispatcher->overhead = (uint32_t)wi_record_overhead(event->topic_flags);
-	wi_publish_inherit(dispatcher->producer, weir_event_hops(event) + 1, trace);
+	wi_publish_inherit(dispatcher->producer, weir_event_hops(event) + 1, trace,
+	                   weir_event_replayed(event));
 }
 
 /* -- a batch ---------------------------------------------------------------- */
@@ -517,7 +518,7 @@ is_due(struct wi_dispatcher *dispatcher)
 static __attribute__((noinline, no_sanitize("thread"))) uint64_t
 copy_out(const struct wi_dispatcher *dispatcher, const struct wi_batch *batch, uint64_t end)
 {
-	uint64_t longest = wi_record_need(wi_ring_payload_max(batch->ring->size), WEIR_KEY_ | WEIR_TRACE_);
+	uint64_t longest = wi_record_need(wi_ring_payload_max(batch->ring->size), WI_RECORD_LONGEST);
 	uint64_t most = batch->bound - batch->position, wanted = end - batch->position, done = 0;
 	const volatile uint64_t *from = (const volatile uint64_t *)in_ring(batch);
 	uint64_t *to = (uint64_t *)dispatcher->copy;
@@ -700,7 +701,7 @@ end_batch(struct wi_dispatcher *dispatcher, struct wi_batch *batch)
 	if (WI_UNLIKELY(dispatcher->gathered != NULL))
 		wi_failure_tell(dispatcher);
 	if (WI_UNLIKELY(dispatcher->flags == UINT32_MAX))
-		wi_publish_inherit(dispatcher->producer, 1, NULL);      /* the trace's event goes */
+		wi_publish_inherit(dispatcher->producer, 1, NULL, false);      /* the trace's event goes */
 	wi_store_release(&dispatcher->in, NULL);                                            /* E7 */
 	lease->position = batch->position;
 	wi_store_relaxed(&lease->sequence, wi_load_relaxed(&lane->first_sequence) + batch->sequence);

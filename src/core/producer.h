@@ -68,6 +68,7 @@ struct wi_producer {
 	bool fences;                    /* a copy of wake->publisher_fences, which an orphan outlives */
 	bool slow;                      /* hot.limit stays 0: publishers fence, or a debug build */
 	bool hops_exceeded;             /* what this thread handles was caused by too many events */
+	bool in_replayed;               /* what this thread handles is replayed, and so is what it publishes */
 	const weir_trace *inherited_trace;      /* of what it handles, or NULL */
 	uint32_t inside_thread;         /* debug builds: who is inside */
 	uint64_t first_sequence;        /* what the lane counted when this producer opened */

@@ -193,6 +193,7 @@ struct entry {
 	uint64_t need;
 	uint64_t time;
 	uint64_t key;
+	weir_origin origin;
 	const weir_trace *trace;
 };
 
@@ -204,7 +205,7 @@ topic_exists(struct wi_producer *producer, weir_topic topic)
 	if (topic.id - WEIR_TOPIC_FIRST_ < producer->hot.topic_count)
 		return true;
 	count = wi_load_acquire(&producer->lanes->topics->count) - (WEIR_TOPIC_FIRST_ - 1);     /* E8 */
-	if (!producer->hops_exceeded && !producer->inherited_trace)
+	if (!producer->hops_exceeded && !producer->inherited_trace && !producer->in_replayed)
 		producer->hot.topic_count = count;
 	return topic.id - WEIR_TOPIC_FIRST_ < count;
 }
@@ -226,6 +227,14 @@ wi_publish_time(const struct wi_producer *producer)
 	return time == WEIR_CLOCK_READ_ ? wi_clock_realtime() : time;
 }
 
+/* An older program's attributes end before it. */
+static WI_COLD void
+take_origin(const weir_attributes *attributes, weir_origin *ret_origin)
+{
+	if (attributes && attributes->size >= sizeof *attributes && attributes->origin)
+		*ret_origin = *attributes->origin;
+}
+
 /* WEIR_OK and the entry, or the status and the counter of a refusal. */
 static inline __attribute__((always_inline)) weir_status
 judge(struct wi_producer *producer, weir_topic topic, const weir_attributes *attributes,
@@ -238,7 +247,8 @@ judge(struct wi_producer *producer, weir_topic topic, const weir_attributes *att
 	if (wi_load_relaxed(&producer->gate) & WI_GATE_CLOSED)
 		return WEIR_ECLOSED;
 	*ret_counter = &counts->refused_invalid;
-	if (attributes && (attributes->size < sizeof *attributes || attributes->flags & ~known ||
+	if (attributes && (attributes->size < offsetof(weir_attributes, origin) ||
+	                   attributes->flags & ~known ||
 	                   attributes->hops > WEIR_HOPS_MASK_ >> WEIR_HOPS_SHIFT_))
 		return WEIR_EINVAL;
 	if (!topic_exists(producer, topic) || (with_data && !data && size))
@@ -256,6 +266,9 @@ judge(struct wi_producer *producer, weir_topic topic, const weir_attributes *att
 		entry->topic_flags |= attributes->flags & WEIR_ATTRIBUTE_REPLAYED ? WEIR_REPLAYED_ : 0;
 		entry->key = attributes->key;
 	}
+	entry->topic_flags |= producer->in_replayed ? WEIR_REPLAYED_ : 0;
+	if (entry->topic_flags & WEIR_REPLAYED_)
+		take_origin(attributes, &entry->origin);
 	entry->trace = attributes && attributes->trace ? attributes->trace : producer->inherited_trace;
 	entry->topic_flags |= entry->trace ? WEIR_TRACE_ : 0;
 	entry->time = attributes && attributes->flags & WEIR_ATTRIBUTE_TIME ? attributes->time
@@ -294,6 +307,10 @@ write_at(unsigned char *memory, const struct entry *entry)
 	if (entry->topic_flags & WEIR_KEY_) {
 		memcpy(extension, &entry->key, sizeof entry->key);
 		extension += sizeof entry->key;
+	}
+	if (entry->topic_flags & WEIR_REPLAYED_) {
+		memcpy(extension, &entry->origin, sizeof entry->origin);
+		extension += sizeof entry->origin;
 	}
 	if (entry->topic_flags & WEIR_TRACE_)
 		memcpy(extension, entry->trace, sizeof *entry->trace);
@@ -583,6 +600,8 @@ trim_event(weir_event *event, uint32_t size)
 	weir_event_key(event, &entry.key);
 	if (weir_event_trace(event))
 		entry.trace = memcpy(&trace, weir_event_trace(event), sizeof trace);
+	if (weir_event_origin(event))
+		entry.origin = *weir_event_origin(event);
 	write_at((unsigned char *)event, &entry);
 	return wi_record_length(event);
 }
@@ -667,12 +686,13 @@ weir_abort(weir_producer *handle)
 /* -- what is inherited ------------------------------------------------------ */
 
 void
-wi_publish_inherit(struct wi_producer *producer, uint32_t hops, const weir_trace *trace)
+wi_publish_inherit(struct wi_producer *producer, uint32_t hops, const weir_trace *trace, bool replayed)
 {
 	producer->hops_exceeded = hops > producer->lanes->hop_count_max;
 	producer->inherited_trace = trace;
+	producer->in_replayed = replayed;
 	producer->hot.inherit = WI_MIN(hops, WEIR_HOPS_MASK_ >> WEIR_HOPS_SHIFT_) << WEIR_HOPS_SHIFT_;
 	/* The fast path then knows no topic, and the slow one does the rest. */
-	if (producer->hops_exceeded || trace)
+	if (producer->hops_exceeded || trace || replayed)
 		producer->hot.topic_count = 0;
 }

@@ -20,9 +20,11 @@ uint64_t wi_publish_time(const struct wi_producer *producer);
 
 /*
  * What a dispatcher's producer passes on: events are caused by one with one hop less, and
- * carry its trace (NULL: none), which must stay until the next call.
+ * carry its trace (NULL: none), which must stay until the next call. About one that is replayed,
+ * they are replayed, too: what an event has led to, has happened before.
  */
-void wi_publish_inherit(struct wi_producer *producer, uint32_t hops, const weir_trace *trace);
+void wi_publish_inherit(struct wi_producer *producer, uint32_t hops, const weir_trace *trace,
+                        bool replayed);
 
 /*
  * A "weir.failed.deliver" event: `failure`, then as much of `data` as it says, whatever gates

@@ -6,6 +6,7 @@
  *          16   payload             `size` bytes
  *   rounded up to 8, only if topic_flags says so:
  *               key                 8 bytes   (WEIR_KEY_)
+ *               origin              24 bytes  (WEIR_REPLAYED_)
  *               trace               25 bytes  (WEIR_TRACE_)
  *   rounded up to 16: the next record
  *
@@ -25,7 +26,11 @@ enum {
 	WI_RECORD_ALIGN = 16,
 };
 
+/* All that makes a record longer. */
+#define WI_RECORD_LONGEST (WEIR_KEY_ | WEIR_REPLAYED_ | WEIR_TRACE_)
+
 static_assert(sizeof(weir_event) == 16, "the header is part of the ABI");
+static_assert(sizeof(weir_origin) == 24, "the origin is part of the ABI");
 static_assert(sizeof(weir_trace) == 25, "the trace is part of the ABI");
 
 /*
@@ -37,6 +42,7 @@ static inline uint64_t
 wi_record_overhead(uint32_t flags)
 {
 	uint64_t beside = WI_RECORD_HEADER + (flags & WEIR_KEY_ ? sizeof(uint64_t) : 0) +
+	                  (flags & WEIR_REPLAYED_ ? sizeof(weir_origin) : 0) +
 	                  (flags & WEIR_TRACE_ ? sizeof(weir_trace) : 0);
 
 	return ((beside + WI_RECORD_ALIGN - 1) & ~7ull) + 7;

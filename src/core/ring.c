@@ -9,7 +9,7 @@ static size_t
 mapping_size(uint32_t size)
 {
 	return sizeof(struct wi_ring) + size +
-	       (size_t)wi_record_need(wi_ring_payload_max(size), WEIR_KEY_ | WEIR_TRACE_);
+	       (size_t)wi_record_need(wi_ring_payload_max(size), WI_RECORD_LONGEST);
 }
 
 struct wi_ring *

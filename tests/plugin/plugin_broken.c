@@ -158,7 +158,7 @@ test_refused(void)
 {
 	refused("no-symbol", WEIR_EINVAL, "no plugin: it has no weir_plugin_get()");
 	refused("null", WEIR_EINVAL, "weir_plugin_get() gives NULL");
-	refused("abi", WEIR_EINVAL, "made for plugin ABI 2, and this program has 1");
+	refused("abi", WEIR_EINVAL, "made for plugin ABI 1, and this program has 2");
 	refused("size", WEIR_EINVAL, "its descriptor has ");
 	refused("empty", WEIR_EINVAL, "its descriptor has 0 bytes");
 	refused("no-enable", WEIR_EINVAL, "its descriptor has no enable");

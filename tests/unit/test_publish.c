@@ -33,6 +33,7 @@ struct seen {
 	uint32_t size, source, hops;
 	uint64_t time, key, sequence;
 	weir_trace trace;
+	weir_origin origin;
 	bool has_key, has_trace, replayed;
 	unsigned char first, last;
 };
@@ -67,6 +68,8 @@ see(const weir_event *event, const weir_delivery *delivery, void *context)
 		it->has_trace = true;
 		it->trace = *weir_event_trace(event);
 	}
+	if (weir_event_origin(event))
+		it->origin = *weir_event_origin(event);
 	if (event->size)
 		it->first = bytes[0], it->last = bytes[event->size - 1];
 	for (uint32_t i = 0; i < event->size; i++)
@@ -166,6 +169,9 @@ static const weir_trace some_trace = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
 				      {21, 22, 23, 24, 25, 26, 27, 28},
 				      1};
 
+static const weir_origin some_origin = {{31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46},
+					 0x8877665544332211};
+
 static weir_attributes
 attributes_of(unsigned kind)
 {
@@ -176,6 +182,7 @@ attributes_of(unsigned kind)
 	attributes.time = 1234567890123456789;
 	attributes.trace = kind & 8 ? &some_trace : NULL;
 	attributes.hops = kind & 16 ? 5 : 0;
+	attributes.origin = kind & 32 ? &some_origin : NULL;
 	return attributes;
 }
 
@@ -190,6 +197,9 @@ expect_attributes(const struct seen *it, unsigned kind)
 	else
 		assert_true(it->time > UNIT_SECOND && it->time != 1234567890123456789);
 	assert_int_equal(it->replayed, (kind & WEIR_ATTRIBUTE_REPLAYED) != 0);
+	assert_memory_equal(&it->origin,
+			    kind & 32 && it->replayed ? &some_origin : &(weir_origin){.number = 0},
+			    sizeof it->origin);
 	assert_int_equal(it->has_trace, (kind & 8) != 0);
 	if (it->has_trace)
 		assert_memory_equal(&it->trace, &some_trace, sizeof some_trace);
@@ -211,7 +221,7 @@ test_attributes(void **state)
 	replayed.flags = WEIR_SUBSCRIPTION_REPLAYED;
 	assert_ok(weir_unsubscribe(f.bus, f.subscription));
 	assert_ok(weir_subscribe(f.bus, "order.>", see, NULL, &replayed, &subscription));
-	for (unsigned kind = 0; kind < 32; kind++)
+	for (unsigned kind = 0; kind < 64; kind++)
 		for (size_t s = 0; s < WI_COUNT(sizes); s++) {
 			weir_attributes attributes = attributes_of(kind);
 			void *place = NULL;
@@ -273,6 +283,72 @@ test_replayed(void **state)
 	assert_int_equal(seen[0].sequence, 2);
 	assert_int_equal(unit_subscription_counts(f.bus, f.subscription).due, 1);
 	assert_int_equal(unit_pool_counts(f.bus).routed, 2);
+	close_fixture(&f, 2);
+}
+
+static int
+see_and_publish(const weir_event *event, const weir_delivery *delivery, void *context)
+{
+	const weir_topic *onward = context;
+
+	see(event, delivery, NULL);
+	return weir_publish(delivery->producer, *onward, "\1", 1);
+}
+
+/* What a handler publishes about a replayed event is replayed, from nowhere; about the next one it is not. */
+static void
+test_replayed_onward(void **state)
+{
+	weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+	weir_attributes attributes = attributes_of(WEIR_ATTRIBUTE_REPLAYED | 32);
+	weir_subscription first, second, live;
+	struct fixture f = open_fixture();
+	weir_topic onward;
+
+	(void)state;
+	options.flags = WEIR_SUBSCRIPTION_REPLAYED;
+	assert_ok(weir_unsubscribe(f.bus, f.subscription));
+	assert_ok(weir_topic_open(f.bus, "onward.after.update", &onward));
+	assert_ok(weir_subscribe(f.bus, "order.>", see_and_publish, &onward, &options, &first));
+	assert_ok(weir_subscribe(f.bus, "onward.>", see, NULL, &options, &second));
+	assert_ok(weir_subscribe(f.bus, "onward.>", see, NULL, NULL, &live));
+	assert_ok(weir_publish_with(f.producer, f.topic, &attributes, NULL, 0));
+	flush(&f);
+	flush(&f);
+	assert_int_equal(seen_count, 2);
+	assert_true(seen[0].replayed && seen[1].replayed);
+	assert_memory_equal(&seen[1].origin, &(weir_origin){.number = 0}, sizeof seen[1].origin);
+	assert_int_equal(seen[1].hops, 1);
+	assert_ok(weir_publish(f.producer, f.topic, NULL, 0));
+	flush(&f);
+	flush(&f);
+	assert_int_equal(seen_count, 5);
+	for (int i = 2; i < 5; i++)
+		assert_false(seen[i].replayed);
+	assert_int_equal(unit_subscription_counts(f.bus, live).due, 1);
+	close_fixture(&f, 2);
+}
+
+/* A program that knows no origins has attributes that end before it. */
+static void
+test_smaller_attributes(void **state)
+{
+	weir_attributes attributes = attributes_of(WEIR_ATTRIBUTE_REPLAYED);
+	weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+	struct fixture f = open_fixture();
+	weir_subscription subscription;
+
+	(void)state;
+	options.flags = WEIR_SUBSCRIPTION_REPLAYED;
+	assert_ok(weir_subscribe(f.bus, "order.>", see, NULL, &options, &subscription));
+	attributes.size = offsetof(weir_attributes, origin);
+	attributes.origin = (const weir_origin *)1;
+	assert_ok(weir_publish_with(f.producer, f.topic, &attributes, NULL, 0));
+	attributes.size--;
+	assert_int_equal(weir_publish_with(f.producer, f.topic, &attributes, NULL, 0), WEIR_EINVAL);
+	flush(&f);
+	assert_int_equal(seen_count, 1);
+	expect_attributes(&seen[0], WEIR_ATTRIBUTE_REPLAYED);
 	close_fixture(&f, 2);
 }
 
@@ -438,7 +514,7 @@ test_bad_attributes(void **state)
 	(void)state;
 	for (size_t i = 0; i < WI_COUNT(bad); i++)
 		bad[i] = attributes_of(0);
-	bad[0].size = sizeof bad[0] - 1;
+	bad[0].size = offsetof(weir_attributes, origin) - 1;
 	bad[1].flags = 8;
 	bad[2].flags = 0x80000001;
 	bad[3].hops = 32;
@@ -1445,6 +1521,8 @@ main(void)
 		cmocka_unit_test(test_attributes),
 		cmocka_unit_test(test_larger_attributes),
 		cmocka_unit_test(test_replayed),
+		cmocka_unit_test(test_replayed_onward),
+		cmocka_unit_test(test_smaller_attributes),
 		cmocka_unit_test(test_several_to_a_commit),
 		cmocka_unit_test(test_abort),
 		cmocka_unit_test(test_trim),

@@ -9,14 +9,14 @@
 #include "core/ring.h"
 
 static uint64_t
-naive_need(uint64_t size, bool key, bool trace)
+naive_need(uint64_t size, int kind)
 {
 	uint64_t end = 16 + size;
 
-	if (key || trace)
+	if (kind)
 		while (end % 8)
 			end++;
-	end += (key ? 8 : 0) + (trace ? 25 : 0);
+	end += (kind & 1 ? 8 : 0) + (kind & 2 ? 25 : 0) + (kind & 4 ? 24 : 0);
 	while (end % 16)
 		end++;
 	return end;
@@ -25,7 +25,8 @@ naive_need(uint64_t size, bool key, bool trace)
 static uint32_t
 flags_of(int kind)
 {
-	return (kind & 1 ? WEIR_KEY_ : 0) | (kind & 2 ? WEIR_TRACE_ : 0);
+	return (kind & 1 ? WEIR_KEY_ : 0) | (kind & 2 ? WEIR_TRACE_ : 0) |
+	       (kind & 4 ? WEIR_REPLAYED_ : 0);
 }
 
 static void
@@ -35,29 +36,28 @@ test_need(void **state)
 				       UINT32_MAX - 16, 1u << 31,       1u << 30};
 
 	(void)state;
-	for (int kind = 0; kind < 4; kind++) {
+	for (int kind = 0; kind < 8; kind++) {
 		for (uint64_t size = 0; size < 5000; size++)
 			assert_true(wi_record_need(size, flags_of(kind)) ==
-				    naive_need(size, kind & 1, kind & 2));
+				    naive_need(size, kind));
 		for (size_t i = 0; i < WI_COUNT(far); i++)
 			assert_true(wi_record_need(far[i], flags_of(kind)) ==
-				    naive_need(far[i], kind & 1, kind & 2));
+				    naive_need(far[i], kind));
 	}
 	/* Other flags take no room. */
-	assert_int_equal(wi_record_need(1, WEIR_REPLAYED_ | WEIR_HOPS_MASK_ | WEIR_TOPIC_MASK_),
-			 32);
+	assert_int_equal(wi_record_need(1, WEIR_HOPS_MASK_ | WEIR_TOPIC_MASK_), 32);
 }
 
 static void
 test_length(void **state)
 {
 	(void)state;
-	for (int kind = 0; kind < 4; kind++)
+	for (int kind = 0; kind < 8; kind++)
 		for (uint32_t size = 0; size < 100; size++) {
 			weir_event event = {.size = size, .topic_flags = 77 | flags_of(kind)};
 
 			assert_int_equal(wi_record_length(&event),
-					 naive_need(size, kind & 1, kind & 2));
+					 naive_need(size, kind));
 		}
 }
 
@@ -76,10 +76,11 @@ test_accessors(void **state)
 			memset(record + 16, 0xaa, sizeof record - 16);
 			event->size = size;
 			event->topic_flags = 0x00abcdef | flags_of(kind) |
-					     (kind & 4 ? WEIR_REPLAYED_ : 0) |
 					     hops << WEIR_HOPS_SHIFT_;
 			if (kind & 1)
 				memcpy(record + at, &(uint64_t){0x1122334455667788}, 8), at += 8;
+			assert_ptr_equal(weir_event_origin(event), kind & 4 ? record + at : NULL);
+			at += kind & 4 ? 24 : 0;
 			if (kind & 2)
 				memset(record + at, 0xbb, 25);
 			assert_ptr_equal(weir_event_data(event), record + 16);
