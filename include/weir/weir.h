@@ -281,7 +281,9 @@ struct weir_pool_options {
 	weir_wait wait;
 	uint64_t spin_ns;            /* ADAPTIVE: before it parks */
 	uint64_t sleep_ns;           /* POLL: how long it sleeps */
-	const char *cpus;            /* "2,4-7": best effort, a refusal is logged */
+	/* "2,4-7": where they run, each on its share if there are enough for all; best effort, a refusal
+	 * is logged. */
+	const char *cpus;
 	weir_pool *const *after;     /* HOLD pools of this bus: events arrive here once these are done with */
 	uint32_t after_count;        /*   them. Only pools that exist can be named, so there is no cycle. */
 	uint32_t batch_count_max;    /* events before batch_end runs and the ring is let go; default 1024 */

@@ -149,3 +149,16 @@ wi_cpus_parse(const char *text, cpu_set_t *ret_set)
 	*ret_set = set;
 	return true;
 }
+
+void
+wi_cpus_share(const cpu_set_t *set, unsigned index, unsigned count, cpu_set_t *ret_set)
+{
+	unsigned place = 0;
+
+	*ret_set = *set;
+	if ((unsigned)CPU_COUNT(set) < count)
+		return;
+	for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, set) && place++ % count != index)
+			CPU_CLR(cpu, ret_set);
+}

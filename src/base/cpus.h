@@ -19,4 +19,7 @@ unsigned wi_cpus_quota(const char *root);
 /* False: not a list, or a number out of range. */
 bool wi_cpus_parse(const char *text, cpu_set_t *ret_set);
 
+/* Those of the set that one of `count` threads has to itself: each count-th. All, if there are fewer. */
+void wi_cpus_share(const cpu_set_t *set, unsigned index, unsigned count, cpu_set_t *ret_set);
+
 #endif

@@ -63,6 +63,16 @@ wi_dispatcher_leave_child(void)
 
 /* -- the thread ------------------------------------------------------------- */
 
+/* Its share of the pool's processors: the kernel may leave two threads that wake at once on one for long. */
+static bool
+pin(const struct wi_pool *pool, unsigned index)
+{
+	cpu_set_t share;
+
+	wi_cpus_share(&pool->cpus, index, pool->dispatcher_count, &share);
+	return wi_thread_pin(&share) || wi_thread_pin(&pool->cpus);
+}
+
 static void
 begin_thread(struct wi_dispatcher *dispatcher)
 {
@@ -75,7 +85,7 @@ begin_thread(struct wi_dispatcher *dispatcher)
 	wi_context_enter();     /* for good: everything here is inside a handler for the user */
 	snprintf(name, sizeof name, "weir:%s/%u", pool->name, dispatcher->index);
 	wi_thread_name(name);
-	if (pool->pinned && !wi_thread_pin(&pool->cpus))
+	if (pool->pinned && !pin(pool, dispatcher->index))
 		pool->tell(pool->bus, 4, "WEIR-PIN-REFUSED",
 		           "a dispatcher could not be pinned to the processors of its pool");
 	wi_dispatch_clock(dispatcher);

@@ -41,6 +41,30 @@ test_lists(void **state)
 }
 
 static void
+expect_share(const char *text, unsigned index, unsigned count, const char *expected)
+{
+	cpu_set_t set, share, wanted;
+
+	assert_true(wi_cpus_parse(text, &set) && wi_cpus_parse(expected, &wanted));
+	wi_cpus_share(&set, index, count, &share);
+	assert_true(CPU_EQUAL(&share, &wanted));
+}
+
+/* Each its own where there are enough, else all for all. */
+static void
+test_shares(void **state)
+{
+	(void)state;
+	expect_share("3", 0, 1, "3");
+	expect_share("2,4-7", 0, 1, "2,4-7");
+	expect_share("2,4-7", 0, 2, "2,5,7");
+	expect_share("2,4-7", 1, 2, "4,6");
+	expect_share("2,4-7", 4, 5, "7");
+	expect_share("2,4-7", 5, 6, "2,4-7");
+	expect_share("0,1023", 1, 2, "1023");
+}
+
+static void
 test_lists_refused(void **state)
 {
 	static const char *const bad[] = {
@@ -264,6 +288,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_lists_refused),
+		cmocka_unit_test(test_shares),
 		cmocka_unit_test(test_quota_v2),
 		cmocka_unit_test(test_quota_v2_of_parents),
 		cmocka_unit_test(test_quota_v1),

@@ -553,6 +553,46 @@ test_pinning(void **state)
 	}
 }
 
+static void
+note_share(void *context, uint32_t dispatcher)
+{
+	cpu_set_t *seen = context;
+
+	sched_getaffinity(0, sizeof *seen, &seen[dispatcher]);
+}
+
+/* Two dispatchers on two processors have one each, unless that one is not for this process. */
+static void
+test_pinned_apart(void **state)
+{
+	weir_pool_options pool = WEIR_POOL_OPTIONS_INIT;
+	cpu_set_t all, seen[2];
+	int cpus[2], count = 0;
+	char list[32];
+
+	(void)state;
+	sched_getaffinity(0, sizeof all, &all);
+	for (int cpu = 0; cpu < CPU_SETSIZE && count < 2; cpu++)
+		if (CPU_ISSET((size_t)cpu, &all))
+			cpus[count++] = cpu;
+	if (count < 2)
+		skip();
+	pool.dispatcher_count = 2;
+	pool.thread_begin = note_share;
+	pool.thread_context = seen;
+	pool.cpus = list;
+	snprintf(list, sizeof list, "%d,%d", cpus[0], cpus[1]);
+	unit_close(unit_open(NULL, &pool));
+	for (int i = 0; i < 2; i++)
+		assert_true(CPU_COUNT(&seen[i]) == 1 && CPU_ISSET((size_t)cpus[i], &seen[i]));
+	if (CPU_ISSET(1023, &all))
+		return;
+	snprintf(list, sizeof list, "%d,1023", cpus[0]);
+	unit_close(unit_open(NULL, &pool));
+	for (int i = 0; i < 2; i++)
+		assert_true(CPU_COUNT(&seen[i]) == 1 && CPU_ISSET((size_t)cpus[0], &seen[i]));
+}
+
 /* Spinning on all processors is done as told, and said. */
 static void
 test_unwise_spinning(void **state)
@@ -608,6 +648,7 @@ main(void)
 		cmocka_unit_test(test_room_within_a_batch),
 		cmocka_unit_test(test_thread_hooks),
 		cmocka_unit_test(test_pinning),
+		cmocka_unit_test(test_pinned_apart),
 		cmocka_unit_test(test_unwise_spinning),
 		cmocka_unit_test(test_bad_input),
 	};
