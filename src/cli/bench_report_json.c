@@ -2,6 +2,7 @@
 /* bench_report_json.c - all, unrounded, in one object. Times are nanoseconds but for *_seconds. */
 #include "bench_report.h"
 
+#include "json_line.h"
 #include "text/timestamp.h"
 
 #include <math.h>
@@ -370,11 +371,5 @@ wi_bench_report_json(const struct wi_bench_report *report)
 bool
 wi_bench_report_write_json(const struct wi_bench_report *report, FILE *stream)
 {
-	json_t *root = wi_bench_report_json(report);
-	bool written;
-
-	written = json_dumpf(root, stream, JSON_COMPACT | JSON_REAL_PRECISION(9)) == 0 &&
-		  fputc('\n', stream) != EOF;
-	json_decref(root);
-	return written;
+	return wi_json_line(wi_bench_report_json(report), stream);
 }

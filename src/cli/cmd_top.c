@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* cmd_top.c - `weir top`: a bus's pools, rings and handlers while they work. */
 #include "command.h"
+#include "json_line.h"
 #include "quantity.h"
 #include "stopwatch.h"
 #include "top_lines.h"
@@ -76,16 +77,9 @@ write_text(const struct wi_snapshot *snapshot)
 static bool
 write_once(const struct top_options *options, const struct wi_snapshot *snapshot)
 {
-	json_t *object;
-	bool good;
-
 	if (!options->json)
 		return write_text(snapshot) && fflush(stdout) == 0;
-	object = wi_watch_json(snapshot);
-	good = json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6)) == 0 &&
-	       putchar('\n') >= 0 && fflush(stdout) == 0;
-	json_decref(object);
-	return good;
+	return wi_json_line(wi_watch_json(snapshot), stdout) && fflush(stdout) == 0;
 }
 
 /* Two looks, since rates are between them; one if nothing will move any more. */

@@ -2,6 +2,7 @@
 /* doctor_json.c - all of it, unrounded, in one object; null is what is not known. */
 #include "doctor.h"
 
+#include "json_line.h"
 #include "pools.h"
 
 #include <jansson.h>
@@ -136,10 +137,6 @@ wi_doctor_write_json(const struct wi_doctor *doctor, FILE *stream)
 		"measured", make_measured(doctor), "recommended", make_pool(&doctor->pool),
 		"warnings", (json_int_t)wi_doctor_count(doctor, WI_DOCTOR_WARNING), "notes",
 		(json_int_t)wi_doctor_count(doctor, WI_DOCTOR_NOTE));
-	bool written = root != NULL &&
-		       json_dumpf(root, stream, JSON_COMPACT | JSON_REAL_PRECISION(9)) == 0 &&
-		       fputc('\n', stream) != EOF;
 
-	json_decref(root);
-	return written;
+	return wi_json_line(root, stream);
 }

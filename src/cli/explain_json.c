@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "config.h"
+#include "json_line.h"
 
 /* JSON's whole numbers have a sign here. */
 static json_int_t
@@ -145,7 +146,6 @@ wi_explain_json(const struct wi_explain *explain, FILE *stream)
 			  number(sections[WEIR_COUNTERS_SUBSCRIPTIONS].left_out), "matching",
 			  number(explain->matching), "getting", number(explain->getting), "pools",
 			  pools(explain), "near", near_ones(explain), "plugins", plugins(explain));
-	json_dumpf(object, stream, JSON_COMPACT);
-	fputc('\n', stream);
-	json_decref(object);
+
+	wi_json_line(object, stream);
 }

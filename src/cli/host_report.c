@@ -4,6 +4,7 @@
 
 #include "figures.h"
 #include "host_tables.h"
+#include "json_line.h"
 #include "run_streams.h"
 
 #include <inttypes.h>
@@ -90,7 +91,6 @@ wi_host_report_write_json(const struct wi_host_report *report, FILE *stream)
 {
 	const struct wi_streams *streams = report->streams;
 	json_t *object = json_object(), *read = json_object();
-	bool written;
 
 	put(read, "lines", streams->line_count);
 	put(read, "empty", streams->empty_count);
@@ -107,7 +107,5 @@ wi_host_report_write_json(const struct wi_host_report *report, FILE *stream)
 	json_object_set_new(object, "signal",
 			    report->signal != 0 ? json_string(sigabbrev_np(report->signal))
 						: json_null());
-	written = json_dumpf(object, stream, JSON_COMPACT) == 0 && fputc('\n', stream) != EOF;
-	json_decref(object);
-	return written;
+	return wi_json_line(object, stream);
 }

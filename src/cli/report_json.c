@@ -2,6 +2,7 @@
 /* report_json.c - the report for programs: every figure, unrounded, in one object. */
 #include "report.h"
 
+#include "json_line.h"
 #include "loader.h"
 #include "run_options.h"
 
@@ -167,7 +168,6 @@ bool
 wi_report_write_json(const struct wi_report *report, FILE *stream)
 {
 	json_t *root = json_object();
-	bool written;
 
 	put_text(root, "input", report->options->input);
 	json_object_set_new(root, "read", make_read(report->loader));
@@ -181,8 +181,5 @@ wi_report_write_json(const struct wi_report *report, FILE *stream)
 	/* Null where it could not be known. */
 	json_object_set_new(root, "lost",
 			    report->drained ? json_integer(report->bus.lost) : json_null());
-	written = json_dumpf(root, stream, JSON_COMPACT | JSON_REAL_PRECISION(9)) == 0 &&
-		  fputc('\n', stream) != EOF;
-	json_decref(root);
-	return written;
+	return wi_json_line(root, stream);
 }

@@ -2,6 +2,7 @@
 /* stat_line.c - see stat_line.h. */
 #include "stat_line.h"
 
+#include "json_line.h"
 #include "watch_text.h"
 
 #include <inttypes.h>
@@ -40,9 +41,5 @@ wi_stat_line_text(const struct wi_snapshot *snapshot, bool titled, bool wide, FI
 void
 wi_stat_line_json(const struct wi_snapshot *snapshot, FILE *stream)
 {
-	json_t *object = wi_watch_json(snapshot);
-
-	json_dumpf(object, stream, JSON_COMPACT | JSON_REAL_PRECISION(6));
-	fputc('\n', stream);
-	json_decref(object);
+	wi_json_line(wi_watch_json(snapshot), stream);
 }

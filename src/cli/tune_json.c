@@ -2,6 +2,7 @@
 /* tune_json.c - the search as one object, unrounded. */
 #include "tune_report.h"
 
+#include "json_line.h"
 #include "stats.h"
 #include "text/timestamp.h"
 
@@ -286,11 +287,5 @@ wi_tune_report_json(const struct wi_tune_report *report)
 bool
 wi_tune_report_write_json(const struct wi_tune_report *report, FILE *stream)
 {
-	json_t *root = wi_tune_report_json(report);
-	bool written;
-
-	written = json_dumpf(root, stream, JSON_COMPACT | JSON_REAL_PRECISION(9)) == 0 &&
-		  fputc('\n', stream) != EOF;
-	json_decref(root);
-	return written;
+	return wi_json_line(wi_tune_report_json(report), stream);
 }
