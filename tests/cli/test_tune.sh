@@ -140,8 +140,19 @@ check "text: INI" shows '^    \[pool\.default\]$'
 check "text: C" shows '^    pool_options\.wait = WEIR_WAIT_(ADAPTIVE|PARK);$'
 check "text: no line ends with a blank" sh -c "! grep -q ' \$' '$dir/out'"
 
+refused_page()
+{
+	timeout 20 "$weir" tune --budget 100s --report "$dir/none/page.html" >"$dir/out2" 2>"$dir/err2"
+	[ $? -eq 1 ] && grep -q -- '--report: cannot write .*/none/page.html' "$dir/err2"
+}
+
 # What the load says is not varied, and neither is what is promised to others.
-quick --wait park --batch 7
+# The page says what --json prints; how it looks is told by tests/report.
+quick --wait park --batch 7 --report "$dir/page.html"
+sed -n 's/.*<script type="application\/json" id="data">\(.*\)<\/script>$/\1/p' "$dir/page.html" >"$dir/data"
+check "page: exit status" exits 0
+check "page: it has what --json prints" sh -c "[ -s '$dir/data' ] && cmp -s '$dir/data' '$dir/out'"
+check "page: a refused one is told before the search" refused_page
 check "given: not varied" sh -c "! grep -q '\"name\":\"\(wait\|batch\|order\|commit\)\"' '$dir/out'"
 quick --wait park --ring-size 256k --fix cpus --vary batch=1,7
 check "given: a ring's size, also that of the default" varied batch
