@@ -73,34 +73,12 @@ write_row(void *context, const struct wi_row *row, const uint8_t hash[WI_HASH_SI
 	return ++journal->written < options->limit && !ferror(stdout);
 }
 
-/* The path and SQLite's sentence may hold anything. */
-static void
-put_safe(FILE *stream, const char *text)
-{
-	for (; *text; text++)
-		putc((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text, stream);
-}
-
 static void
 report_problem(void *context, uint64_t first, uint64_t last, const char *text)
 {
-	struct journal *journal = context;
+	const struct journal *journal = context;
 
-	if (journal->walk.all.problems + journal->walk.file.problems == 21)
-		fputs("weir journal: there are more; weir journal verify counts them\n", stderr);
-	if (journal->walk.all.problems + journal->walk.file.problems > 20)
-		return;
-	fputs("weir journal: ", stderr);
-	put_safe(stderr, journal->walk.path);
-	if (first && last == first)
-		fprintf(stderr, ": row %" PRIu64, first);
-	else if (first && last)
-		fprintf(stderr, ": rows %" PRIu64 " to %" PRIu64, first, last);
-	else if (first)
-		fprintf(stderr, ": rows from %" PRIu64, first);
-	fputs(": ", stderr);
-	put_safe(stderr, text);
-	putc('\n', stderr);
+	wi_journal_complain(&journal->walk, "weir journal", first, last, text);
 }
 
 static int
@@ -139,7 +117,7 @@ print_file(void *context)
 	const struct journal *journal = context;
 	const struct wi_journal_sum *file = &journal->walk.file;
 
-	put_safe(stdout, journal->walk.path);
+	wi_journal_put_safe(stdout, journal->walk.path);
 	printf("  %s rows", wi_figures_count(file->rows).text);
 	if (file->first)
 		printf(", %s to %s", wi_figures_count(file->first).text,

@@ -32,9 +32,11 @@ enum {
 
 /* -- the command line -------------------------------------------------------- */
 
-static const struct argp_option options_help[] = {
+static const struct argp_option where_help[] = {
 	{"socket", OPTION_SOCKET, "PATH", 0, "The host's control socket", 0},
 	{"pid", 'p', "PID", 0, "The host with this process id (the only one there is)", 0},
+	{0}};
+static const struct argp_option answer_help[] = {
 	{"json", OPTION_JSON, NULL, 0, "Write the host's answer as it is, one JSON object", 0},
 	{0}};
 static const struct argp_option timeout_help[] = {
@@ -67,7 +69,19 @@ parse_option(int key, char *argument, struct argp_state *state)
 	}
 }
 
-const struct argp wi_control_client_argp = {.options = options_help, .parser = parse_option};
+static error_t
+parse_whole(int key, char *argument, struct argp_state *state)
+{
+	if (key != ARGP_KEY_INIT)
+		return parse_option(key, argument, state);
+	state->child_inputs[0] = state->input;
+	return 0;
+}
+
+const struct argp wi_control_client_where_argp = {.options = where_help, .parser = parse_option};
+static const struct argp_child where_child[] = {{&wi_control_client_where_argp, 0, NULL, 0}, {0}};
+const struct argp wi_control_client_argp = {
+	.options = answer_help, .parser = parse_whole, .children = where_child};
 const struct argp wi_control_client_timeout_argp = {.options = timeout_help,
 						    .parser = parse_option};
 
@@ -182,8 +196,8 @@ is_trusted(const struct wi_control_client *client, int fd)
 	return false;
 }
 
-static int
-connect_host(const struct wi_control_client *client)
+int
+wi_control_client_connect(const struct wi_control_client *client)
 {
 	char directory[WI_LISTENER_PATH_SIZE] = "";
 	int fd;
@@ -218,8 +232,8 @@ send_all(int fd, const char *text, size_t size)
 }
 
 /* A line, given to free(). NULL: *ret_problem. */
-static char *
-receive(int fd, uint64_t end_ns, const char **ret_problem)
+char *
+wi_control_client_receive(int fd, uint64_t end_ns, const char **ret_problem)
 {
 	char *text = NULL, *larger;
 	size_t length = 0;
@@ -268,8 +282,9 @@ make_request(const struct wi_control_client *client, const char *verb, const cha
 	return text;
 }
 
-static int
-take_answer(const struct wi_control_client *client, const char *text, json_t **ret_answer)
+int
+wi_control_client_take(const struct wi_control_client *client, const char *text,
+		       json_t **ret_answer)
 {
 	json_error_t error;
 	json_t *answer = json_loads(text, 0, &error);
@@ -294,16 +309,18 @@ wi_control_client_ask(const struct wi_control_client *client, const char *verb, 
 {
 	char *request = make_request(client, verb, name), *text = NULL;
 	const char *problem = "it has closed the connection";
-	int fd = request != NULL ? connect_host(client) : -1, code = WI_EXIT_UNAVAILABLE;
+	int fd = request != NULL ? wi_control_client_connect(client) : -1;
+	int code = WI_EXIT_UNAVAILABLE;
 
 	if (fd >= 0) {
 		if (send_all(fd, request, strlen(request)) && send_all(fd, "\n", 1))
-			text = receive(fd, wi_stopwatch_now() + client->timeout_ns + PATIENCE_NS,
-				       &problem);
+			text = wi_control_client_receive(
+				fd, wi_stopwatch_now() + client->timeout_ns + PATIENCE_NS,
+				&problem);
 		if (text == NULL)
 			complain(client, "the host: %s", problem);
 		else
-			code = take_answer(client, text, ret_answer);
+			code = wi_control_client_take(client, text, ret_answer);
 		close(fd);
 	}
 	free(request);

@@ -9,7 +9,7 @@
 
 struct json_t;
 
-/* The command line that `weir plugin`, `pool` and `drain` share. */
+/* The command line that `weir plugin`, `pool`, `drain` and `replay` share. */
 struct wi_control_client {
 	const char *program; /* the name that messages begin with */
 	const char *socket;  /* --socket */
@@ -19,9 +19,10 @@ struct wi_control_client {
 	bool json;           /* --json */
 };
 
-/* Its options but --timeout, and that one: children of the command's argp, whose input is the
- * client. */
-extern const struct argp wi_control_client_argp, wi_control_client_timeout_argp;
+/* Its options but --timeout, those of them that choose the host, and that one: children of the
+ * command's argp, whose input is the client. */
+extern const struct argp wi_control_client_argp, wi_control_client_where_argp;
+extern const struct argp wi_control_client_timeout_argp;
 
 /*
  * Sends the request, which is taken, to the host that was chosen, or to the only one there is,
@@ -31,5 +32,15 @@ extern const struct argp wi_control_client_argp, wi_control_client_timeout_argp;
  */
 int wi_control_client_ask(const struct wi_control_client *client, const char *verb,
 			  const char *name, struct json_t **ret_answer);
+
+/* The parts of it. The host that was chosen; -1: a message was written. */
+int wi_control_client_connect(const struct wi_control_client *client);
+
+/* The host's next line, given to free(); NULL: *ret_problem. */
+char *wi_control_client_receive(int fd, uint64_t end_ns, const char **ret_problem);
+
+/* Says what the host has refused, or *ret_answer, if that is not NULL. The exit status. */
+int wi_control_client_take(const struct wi_control_client *client, const char *text,
+			   struct json_t **ret_answer);
 
 #endif

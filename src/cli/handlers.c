@@ -8,6 +8,7 @@
 #include "text/traceparent.h"
 
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,9 +35,22 @@ print_bytes(const unsigned char *data, uint32_t size)
 	putchar('"');
 }
 
+/* What was recorded may be anything; here it would be JSON of one line. */
+static bool
+is_json(const char *data, uint32_t size)
+{
+	json_t *value = json_loadb(data, size, JSON_DECODE_ANY, NULL);
+
+	json_decref(value);
+	for (uint32_t i = 0; i < size; i++)
+		if ((unsigned char)data[i] < ' ' || data[i] == 0x7f)
+			return false;
+	return value != NULL;
+}
+
 /* The same form that is read, so that the output of one run can be the input of another. */
 static void
-print_members(const weir_event *event, const weir_delivery *delivery)
+print_members(const weir_event *event, const weir_delivery *delivery, bool replayed)
 {
 	const char *name = weir_topic_name(delivery->bus, weir_event_topic(event));
 	const weir_trace *trace = weir_event_trace(event);
@@ -54,7 +68,8 @@ print_members(const weir_event *event, const weir_delivery *delivery)
 		wi_traceparent_format(trace, traceparent);
 		printf(",\"traceparent\":\"%s\"", traceparent);
 	}
-	if (event->size > 0 && strncmp(name, "weir.", 5) == 0) {
+	if (event->size > 0 && (strncmp(name, "weir.", 5) == 0 ||
+				(replayed && !is_json(weir_event_data(event), event->size)))) {
 		print_bytes(weir_event_data(event), event->size);
 	} else if (event->size > 0) {
 		fputs(",\"data\":", stdout);
@@ -68,11 +83,11 @@ print_members(const weir_event *event, const weir_delivery *delivery)
 static int
 print_event(const weir_event *event, const weir_delivery *delivery, void *context)
 {
+	const struct wi_handler *handler = context;
 	int failed;
 
-	(void)context;
 	flockfile(stdout);
-	print_members(event, delivery);
+	print_members(event, delivery, handler->replayed);
 	failed = ferror_unlocked(stdout);
 	funlockfile(stdout);
 	return failed != 0;
@@ -180,6 +195,7 @@ wi_handler_subscribe(struct wi_handler *handler, weir_bus *bus, weir_pool *pool)
 	weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
 
 	options.pool = pool;
+	options.flags = handler->replayed ? WEIR_SUBSCRIPTION_REPLAYED : 0;
 	return weir_subscribe(bus, handler->pattern, kinds[handler->kind].run, handler, &options,
 			      &handler->subscription);
 }

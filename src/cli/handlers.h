@@ -13,11 +13,12 @@ enum wi_handler_kind { WI_HANDLER_COUNT, WI_HANDLER_PRINT, WI_HANDLER_SLEEP, WI_
 
 struct wi_handler {
 	char *pattern;
-	char *action; /* what follows the "=": "sleep:10us" */
+	char *action;     /* what follows the "=": "sleep:10us" */
 	const char *pool; /* what follows the "@", or NULL: the default pool */
 	enum wi_handler_kind kind;
 	uint64_t argument;               /* nanoseconds, or each how many-th event fails */
 	atomic_uint_fast64_t call_count; /* of fail only */
+	bool replayed;                   /* wants replayed events, too */
 	weir_subscription subscription;
 };
 

@@ -63,8 +63,8 @@ static const char doc[] =
 	"Exit status: 0 done; 1 the chain is broken, or something could not be read; 64 wrong usage; "
 	"66 there is no such journal, or none that can be opened.";
 
-static void
-parse_time(struct argp_state *state, const char *name, const char *text, uint64_t *ret_ns)
+void
+wi_journal_options_time(struct argp_state *state, const char *name, const char *text, uint64_t *ret_ns)
 {
 	size_t size = strlen(text);
 
@@ -141,6 +141,15 @@ add_text(struct argp_state *state, const char ***list, size_t *count, const char
 	more[(*count)++] = text;
 }
 
+void
+wi_journal_options_topic(struct argp_state *state, const char ***list, size_t *count, const char *text)
+{
+	if (!wi_pattern_valid(text))
+		argp_error(state, "--topic: '%s' is not a pattern: words joined by dots, * for any, "
+		           "> at the end for any rest", text);
+	add_text(state, list, count, text);
+}
+
 static void
 take_argument(struct argp_state *state, struct wi_journal_options *options, char *argument)
 {
@@ -166,16 +175,13 @@ parse_option(int key, char *argument, struct argp_state *state)
 
 	switch (key) {
 	case OPTION_TOPIC:
-		if (!wi_pattern_valid(argument))
-			argp_error(state, "--topic: '%s' is not a pattern: words joined by dots, * for any, "
-			           "> at the end for any rest", argument);
-		add_text(state, &options->patterns, &options->pattern_count, argument);
+		wi_journal_options_topic(state, &options->patterns, &options->pattern_count, argument);
 		return 0;
 	case OPTION_FROM:
-		parse_time(state, "from", argument, &options->from);
+		wi_journal_options_time(state, "from", argument, &options->from);
 		return 0;
 	case OPTION_TO:
-		parse_time(state, "to", argument, &options->to);
+		wi_journal_options_time(state, "to", argument, &options->to);
 		return 0;
 	case OPTION_KEY:
 		parse_key(options, argument);

@@ -34,4 +34,11 @@ struct wi_journal_options {
 void wi_journal_options_parse(struct wi_journal_options *options, int argc, char **argv);
 void wi_journal_options_fini(struct wi_journal_options *options);
 
+/* What other commands take as well: a time, a pattern of topics, which is added to a list. */
+struct argp_state;
+void wi_journal_options_time(struct argp_state *state, const char *name, const char *text,
+                             uint64_t *ret_ns);
+void wi_journal_options_topic(struct argp_state *state, const char ***list, size_t *count,
+                              const char *text);
+
 #endif

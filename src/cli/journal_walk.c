@@ -108,6 +108,31 @@ add_up(struct wi_journal_walk *walk)
 	walk->files++;
 }
 
+/*
+ * The row that is to be begun behind is the same as it was: its hash, or that with which the file
+ * begins. What comes next is tied to it.
+ */
+static bool
+find_behind(struct wi_journal_walk *walk, struct wi_reader *reader)
+{
+	uint64_t behind = walk->behind, before = walk->head ? walk->head->seq_before : 0;
+	uint8_t hash[WI_HASH_SIZE];
+	struct wi_row row;
+
+	walk->behind = 0;
+	if (before == behind)
+		return memcmp(walk->head->hash_before, walk->behind_hash, WI_HASH_SIZE) == 0;
+	if (before > behind) {
+		tell(walk, behind + 1, before, "are in files that are not there");
+		return true;
+	}
+	wi_reader_seek(reader, behind);
+	if (wi_reader_next(reader, &row) != WI_READER_LOOSE || row.seq != behind)
+		return false;
+	wi_reader_end(reader, hash);
+	return memcmp(hash, walk->behind_hash, WI_HASH_SIZE) == 0;
+}
+
 /* False: enough. */
 static bool
 walk_file(struct wi_journal_walk *walk, const char *path, struct link *link)
@@ -128,7 +153,12 @@ walk_file(struct wi_journal_walk *walk, const char *path, struct link *link)
 		return true;
 	}
 	walk->head = wi_reader_head(reader);
+	walk->reader = reader;
 	check_link(walk, link);
+	if (walk->behind && !find_behind(walk, reader)) {
+		walk->lost = true;
+		more = false;
+	}
 	while (more && (result = wi_reader_next(reader, &row)) != WI_READER_END)
 		more = take(walk, reader, result, &row);
 	link->known = walk->head != NULL;
@@ -141,15 +171,63 @@ walk_file(struct wi_journal_walk *walk, const char *path, struct link *link)
 	if (walk->file_end)
 		walk->file_end(walk->context);
 	wi_reader_close(reader);
+	walk->reader = NULL;
 	walk->head = NULL;
 	return more;
+}
+
+/*
+ * The last file that begins before the row which is to be begun behind; the first if there is
+ * none.
+ */
+static size_t
+find_first(const struct wi_journal_walk *walk, const struct wi_files *files, const uint64_t *numbers,
+           size_t count)
+{
+	char file[WI_FILES_PATH_MAX], problem[WI_READER_PROBLEM_SIZE];
+	struct wi_reader *reader;
+
+	for (size_t i = walk->behind ? count - 1 : 0; i > 0; i--) {
+		const struct wi_head *head;
+		bool found;
+
+		wi_files_path(files, numbers[i], file);
+		if (!wi_reader_open(file, &reader, problem))
+			continue;
+		head = wi_reader_head(reader);
+		found = head && head->seq_before < walk->behind;
+		wi_reader_close(reader);
+		if (found)
+			return i;
+	}
+	return 0;
+}
+
+/* The journal's files, to be freed; false: why there are none. */
+static bool
+list_files(const char *path, struct wi_files *files, uint64_t **ret_numbers, size_t *ret_count,
+           char problem[WI_READER_PROBLEM_SIZE])
+{
+	*ret_numbers = NULL;
+	*ret_count = 0;
+	errno = 0;
+	if (wi_files_locate(files, path) && wi_files_list(files, ret_numbers, ret_count)) {
+		if (*ret_count)
+			return true;
+		errno = ENOENT;
+	}
+	free(*ret_numbers);
+	*ret_numbers = NULL;
+	snprintf(problem, WI_READER_PROBLEM_SIZE, "%.300s: %s", path,
+	         errno == ENOENT ? "there is no such journal" : strerror(errno));
+	return false;
 }
 
 /* A file's own name, or all files of a journal's. */
 static int
 walk_argument(struct wi_journal_walk *walk, const char *path, struct link *link, bool *ret_more)
 {
-	char file[WI_FILES_PATH_MAX];
+	char file[WI_FILES_PATH_MAX], problem[WI_READER_PROBLEM_SIZE];
 	struct wi_files files;
 	struct stat status;
 	uint64_t *numbers;
@@ -159,12 +237,11 @@ walk_argument(struct wi_journal_walk *walk, const char *path, struct link *link,
 		*ret_more = walk_file(walk, path, link);
 		return WI_EXIT_OK;
 	}
-	if (!wi_files_locate(&files, path) || !wi_files_list(&files, &numbers, &count) || !count) {
-		fprintf(stderr, "weir journal: %s: %s\n", path,
-		        errno == ENOENT || !errno ? "there is no such journal" : strerror(errno));
+	if (!list_files(path, &files, &numbers, &count, problem)) {
+		fprintf(stderr, "weir journal: %s\n", problem);
 		return WI_EXIT_NO_INPUT;
 	}
-	for (size_t i = 0; i < count && *ret_more; i++) {
+	for (size_t i = find_first(walk, &files, numbers, count); i < count && *ret_more; i++) {
 		wi_files_path(&files, numbers[i], file);
 		/* The last one may just be being made. */
 		if (i == count - 1 && i > 0 && stat(file, &status) == 0 && status.st_size == 0)
@@ -182,11 +259,90 @@ wi_journal_walk(struct wi_journal_walk *walk, char **files, size_t count)
 	bool more = true;
 	int code = WI_EXIT_OK;
 
-	for (size_t i = 0; i < count && more && code == WI_EXIT_OK; i++) {
-		errno = 0;
+	for (size_t i = 0; i < count && more && code == WI_EXIT_OK; i++)
 		code = walk_argument(walk, files[i], &link, &more);
-	}
 	if (code == WI_EXIT_OK && walk->all.problems)
 		code = WI_EXIT_FAILED;
 	return code;
+}
+
+/* -- beside the walk --------------------------------------------------------- */
+
+static bool
+look_at(const char *file, uint8_t ret_id[WI_JOURNAL_ID_SIZE], uint64_t *ret_last,
+        char problem[WI_READER_PROBLEM_SIZE])
+{
+	struct wi_reader *reader;
+	const struct wi_head *head;
+
+	if (!wi_reader_open(file, &reader, problem))
+		return false;
+	head = wi_reader_head(reader);
+	if (head) {
+		memcpy(ret_id, head->id, WI_JOURNAL_ID_SIZE);
+		*ret_last = wi_reader_last(reader);
+	} else {
+		snprintf(problem, WI_READER_PROBLEM_SIZE, "%.300s: its head cannot be read", file);
+	}
+	wi_reader_close(reader);
+	return head != NULL;
+}
+
+bool
+wi_journal_look(const char *program, const char *path, uint8_t ret_id[WI_JOURNAL_ID_SIZE],
+                uint64_t *ret_last)
+{
+	char file[WI_FILES_PATH_MAX], problem[WI_READER_PROBLEM_SIZE] = "";
+	uint64_t *numbers = NULL;
+	struct wi_files files;
+	struct stat status;
+	size_t count = 0;
+	bool good = false;
+
+	if (stat(path, &status) == 0 && S_ISREG(status.st_mode))
+		good = look_at(path, ret_id, ret_last, problem);
+	else
+		list_files(path, &files, &numbers, &count, problem);
+	/* The last one may just be being made. */
+	while (count && !good) {
+		wi_files_path(&files, numbers[--count], file);
+		good = look_at(file, ret_id, ret_last, problem);
+	}
+	free(numbers);
+	if (good)
+		return true;
+	fprintf(stderr, "%s: ", program);
+	wi_journal_put_safe(stderr, problem);
+	putc('\n', stderr);
+	return false;
+}
+
+void
+wi_journal_put_safe(FILE *stream, const char *text)
+{
+	for (; *text; text++)
+		putc((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text, stream);
+}
+
+void
+wi_journal_complain(const struct wi_journal_walk *walk, const char *program, uint64_t first,
+                    uint64_t last, const char *text)
+{
+	uint64_t problems = walk->all.problems + walk->file.problems;
+
+	if (problems == 21)
+		fprintf(stderr, "%s: there are more; weir journal verify counts them\n", program);
+	if (problems > 20)
+		return;
+	fprintf(stderr, "%s: ", program);
+	wi_journal_put_safe(stderr, walk->path);
+	if (first && last == first)
+		fprintf(stderr, ": row %" PRIu64, first);
+	else if (first && last)
+		fprintf(stderr, ": rows %" PRIu64 " to %" PRIu64, first, last);
+	else if (first)
+		fprintf(stderr, ": rows from %" PRIu64, first);
+	fputs(": ", stderr);
+	wi_journal_put_safe(stderr, text);
+	putc('\n', stderr);
 }

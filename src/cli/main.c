@@ -23,6 +23,7 @@ static const struct wi_command commands[] = {
 	{"drain", "wait until a host has handled what was published", wi_cmd_drain},
 #ifdef WEIR_JOURNAL
 	{"journal", "verify, show and export what a journal holds", wi_cmd_journal},
+	{"replay", "publish the events of a journal again, in a host", wi_cmd_replay},
 #endif
 	{"bench", "measure throughput and latency under a load", wi_cmd_bench},
 	{"tune", "search the settings of pools that are best for a load", wi_cmd_tune},

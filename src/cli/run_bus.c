@@ -39,6 +39,7 @@ wi_run_bus_subscribe(struct wi_run_options *options, weir_bus *bus, const char *
 					    handler->pool);
 			return WI_EXIT_USAGE;
 		}
+		handler->replayed = options->replayed;
 		status = wi_handler_subscribe(handler, bus, pool);
 		if (status == WEIR_OK)
 			continue;

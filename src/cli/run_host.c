@@ -26,8 +26,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host.h"
 #include "listener.h"
-#include <weir/host.h>
 
 #define SLICE_NS (100 * WI_STOPWATCH_MS) /* how late a drain may notice a signal */
 #define CLOSE_NS (2 * WI_STOPWATCH_S)    /* also when the time to drain is over */
@@ -392,6 +392,7 @@ finish(struct run *run)
 	int code;
 
 	stop_reading(run);
+	wi_host_end_replays(run->host, CLOSE_NS);
 	drain(run);
 	if (!await(run, 2, run->end_ns < UINT64_MAX ? run->end_ns + CLOSE_NS : UINT64_MAX))
 		run->report.drained = false;

@@ -25,7 +25,8 @@ enum option_key {
 	OPTION_BATCH,
 	OPTION_POOL,
 	OPTION_CONFIG,
-	OPTION_DRAIN
+	OPTION_DRAIN,
+	OPTION_REPLAYED
 };
 
 static const struct argp_option options_help[] = {
@@ -45,9 +46,11 @@ static const struct argp_option options_help[] = {
 	 "Be a host: the bus, its pools and plugins are as FILE (INI) says, and the input is published while "
 	 "it is read, from a file, standard input, or with unix:PATH from whoever connects to that socket. "
 	 "SIGTERM and SIGINT end the input and drain, SIGHUP reads FILE again. Of the other options "
-	 "only --on (default: none), --max-line, --json and --drain", 0},
+	 "only --on (default: none), --max-line, --json, --drain and --replayed", 0},
 	{"drain", OPTION_DRAIN, "TIME", 0,
 	 "With --config: how long after a signal what was published may take (30s)", 0},
+	{"replayed", OPTION_REPLAYED, NULL, 0,
+	 "With --config: what weir replay publishes reaches the handlers of --on, too", 0},
 
 	{NULL, 0, NULL, 0, "What to show:", 2},
 	{"json", OPTION_JSON, NULL, 0, "Write the report as one JSON object", 0},
@@ -77,6 +80,8 @@ check_config(struct argp_state *state, const struct wi_run_options *options)
 {
 	if (options->config == NULL && options->drain_ns != DRAIN_DEFAULT_NS)
 		argp_error(state, "--drain is for --config");
+	if (options->config == NULL && options->replayed)
+		argp_error(state, "--replayed is for --config");
 	if (options->config == NULL)
 		return;
 	if (options->not_for_config != NULL)
@@ -218,6 +223,9 @@ parse_option(int key, char *argument, struct argp_state *state)
 	case OPTION_DRAIN:
 		if (!wi_quantity_duration(argument, UINT64_C(86400000000000), &options->drain_ns))
 			argp_error(state, "--drain: '%s' is not a time, as 30s", argument);
+		return 0;
+	case OPTION_REPLAYED:
+		options->replayed = true;
 		return 0;
 	case OPTION_STRICT:
 		options->strict = true;

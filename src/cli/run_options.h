@@ -13,9 +13,9 @@
 #include "pools.h"
 
 struct wi_run_options {
-	const char *input; /* a file's name, "-": standard input; with config also "unix:PATH" */
+	const char *input;  /* a file's name, "-": standard input; with config also "unix:PATH" */
 	const char *config; /* --config: a host, or NULL */
-	uint64_t drain_ns; /* with config: how long after a signal */
+	uint64_t drain_ns;  /* with config: how long after a signal */
 	struct wi_handler *handlers;
 	size_t handler_count;
 	struct wi_pool_specs pools;
@@ -27,7 +27,8 @@ struct wi_run_options {
 	uint64_t batch_count_max;
 	weir_wait wait;
 	bool strict, json, all;
-	bool reads; /* the input is to be read */
+	bool replayed;              /* with config: handlers want replayed events, too */
+	bool reads;                 /* the input is to be read */
 	const char *not_for_config; /* an option that was given and is for runs without one */
 };
 

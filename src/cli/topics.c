@@ -81,7 +81,8 @@ wi_topics_find(struct wi_topics *topics, const char *name, size_t size, uint32_t
 		*entry = (struct wi_topics_entry){.hash = hash, .name = strdup(name)};
 		if (entry->name == NULL)
 			return WEIR_ENOMEM;
-		entry->status = weir_topic_open(topics->bus, name, &entry->topic);
+		if (topics->bus != NULL)
+			entry->status = weir_topic_open(topics->bus, name, &entry->topic);
 		*slot = ++topics->count;
 	}
 	*ret_index = *slot - 1;

@@ -15,7 +15,7 @@ struct wi_topics_entry {
 };
 
 struct wi_topics {
-	weir_bus *bus;
+	weir_bus *bus;                   /* NULL: names alone */
 	struct wi_topics_entry *entries; /* in order of appearance */
 	uint32_t count, capacity;
 	uint32_t *slots;     /* a hash table of 1 + index, 0 for free */

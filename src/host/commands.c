@@ -12,12 +12,15 @@
 
 #include "host.h"
 #include "quantity.h"
+#include "replay.h"
 
 enum { DEPTH_MAX = 4 };
 
 struct request {
-	const char *name;    /* NULL: none */
-	uint64_t timeout_ns; /* 0: none */
+	const char *name;          /* NULL: none */
+	const char *journal;       /* NULL: none */
+	uint64_t timeout_ns;       /* 0: none */
+	struct wi_replay **replay; /* NULL: no frames can follow */
 };
 
 /* An answer without "ok", or NULL and the problem. */
@@ -288,21 +291,33 @@ run_drain(struct weir_host *host, const struct request *request, char *problem)
 		      weir_status_text(status), bus.in_flight);
 }
 
+static json_t *
+run_replay(struct weir_host *host, const struct request *request, char *problem)
+{
+	if (request->replay == NULL)
+		return refuse(problem,
+			      "replay needs a connection of its own to the control socket");
+	return wi_replay_open(host, request->journal, request->timeout_ns, request->replay, problem)
+		       ? json_object()
+		       : NULL;
+}
+
 /* -- a request ------------------------------------------------------------------- */
 
 static const struct verb {
 	const char *name;
 	verb_fn run;
-	bool takes_name, takes_timeout;
+	bool takes_name, takes_timeout, takes_journal;
 } verbs[] = {
-	{"status", run_status, false, false},
-	{"plugin.list", run_plugin_list, false, false},
-	{"plugin.enable", run_plugin_enable, true, false},
-	{"plugin.disable", run_plugin_disable, true, true},
-	{"plugin.reload", run_plugin_reload, true, false},
-	{"pool.list", run_pool_list, false, false},
-	{"drain", run_drain, false, true},
-	{"reload", run_reload, false, false},
+	{"status", run_status, false, false, false},
+	{"plugin.list", run_plugin_list, false, false, false},
+	{"plugin.enable", run_plugin_enable, true, false, false},
+	{"plugin.disable", run_plugin_disable, true, true, false},
+	{"plugin.reload", run_plugin_reload, true, false, false},
+	{"pool.list", run_pool_list, false, false, false},
+	{"drain", run_drain, false, true, false},
+	{"reload", run_reload, false, false, false},
+	{"replay", run_replay, false, true, true},
 };
 
 /* jansson goes as deep as 2048 by calling itself; a request needs 1. */
@@ -354,6 +369,10 @@ take_member(const struct verb *verb, const char *name, const json_t *value, stru
 		request->name = text;
 		return text != NULL || refuse(problem, "\"name\" must be a string");
 	}
+	if (strcmp(name, "journal") == 0 && verb->takes_journal) {
+		request->journal = text;
+		return text != NULL || refuse(problem, "\"journal\" must be a string");
+	}
 	if (strcmp(name, "timeout") == 0 && verb->takes_timeout)
 		return (text != NULL &&
 			wi_quantity_duration(text, 3600 * WI_HOST_S, &request->timeout_ns) &&
@@ -364,9 +383,9 @@ take_member(const struct verb *verb, const char *name, const json_t *value, stru
 }
 
 static json_t *
-run(struct weir_host *host, const char *text, size_t size, char *problem)
+run(struct weir_host *host, const char *text, size_t size, struct wi_replay **replay, char *problem)
 {
-	struct request request = {.name = NULL};
+	struct request request = {.replay = replay};
 	const struct verb *verb;
 	json_t *object, *value, *answer = NULL;
 	json_error_t error;
@@ -385,6 +404,8 @@ run(struct weir_host *host, const char *text, size_t size, char *problem)
 		good && take_member(verb, name, value, &request, problem);
 	if (good && verb->takes_name && request.name == NULL)
 		good = refuse(problem, "%s needs \"name\"", verb->name) != NULL;
+	if (good && verb->takes_journal && request.journal == NULL)
+		good = refuse(problem, "%s needs \"journal\"", verb->name) != NULL;
 	if (good) {
 		answer = verb->run(host, &request, problem);
 		if (answer == NULL && problem[0] == '\0')
@@ -408,10 +429,11 @@ wi_command_refusal(const char *text)
 }
 
 char *
-wi_command_run(struct weir_host *host, const char *request, size_t size)
+wi_command_run(struct weir_host *host, const char *request, size_t size,
+	       struct wi_replay **ret_replay)
 {
 	char problem[WI_SECTIONS_PROBLEM_SIZE] = "", *line;
-	json_t *answer = run(host, request, size, problem), *whole;
+	json_t *answer = run(host, request, size, ret_replay, problem), *whole;
 
 	if (answer == NULL)
 		return wi_command_refusal(problem);

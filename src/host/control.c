@@ -3,8 +3,10 @@
 #include "control.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -13,8 +15,15 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "replay.h"
 
-enum { IDLE_MS = 10000, BAD_PAUSE_MS = 50, ACCEPT_PAUSE_MS = 100, READ_SIZE = 4096 };
+enum {
+	IDLE_MS = 10000,
+	BAD_PAUSE_MS = 50,
+	ACCEPT_PAUSE_MS = 100,
+	READ_SIZE = 4096,
+	FRAMES_SIZE = 128 << 10
+};
 
 struct connection {
 	struct wi_control *control;
@@ -45,9 +54,9 @@ struct wi_control {
 static int
 remaining_ms(uint64_t end_ns)
 {
-	uint64_t now = wi_host_now();
+	uint64_t now = wi_host_now(), ms = now < end_ns ? (end_ns - now) / 1000000 + 1 : 0;
 
-	return now < end_ns ? (int)((end_ns - now) / 1000000) + 1 : 0;
+	return ms < INT_MAX ? (int)ms : INT_MAX;
 }
 
 /* Until fd is ready for `events`; false: it is too late, or the control closes. */
@@ -103,12 +112,12 @@ answer(const struct connection *connection, char *text)
 }
 
 static bool
-make_room(struct connection *connection)
+make_room(struct connection *connection, size_t size)
 {
-	size_t capacity = connection->capacity + READ_SIZE;
+	size_t capacity = connection->capacity + size;
 	char *line;
 
-	if (connection->capacity - connection->length >= READ_SIZE)
+	if (connection->capacity - connection->length >= size)
 		return true;
 	capacity = connection->capacity * 2 > capacity ? connection->capacity * 2 : capacity;
 	line = realloc(connection->line, capacity);
@@ -139,7 +148,7 @@ read_line(struct connection *connection)
 			answer(connection, wi_command_refusal("a line has at most 65536 bytes"));
 			return 0;
 		}
-		if (!make_room(connection) ||
+		if (!make_room(connection, READ_SIZE) ||
 		    !wait_ready(connection->control, connection->fd, POLLIN, end_ns))
 			return 0;
 		count = recv(connection->fd, connection->line + connection->length, READ_SIZE,
@@ -181,16 +190,113 @@ is_refusal(const char *text)
 	return text == NULL || strncmp(text, "{\"ok\":false", 11) == 0;
 }
 
+static void
+take_away(struct connection *connection, size_t length)
+{
+	connection->length -= length;
+	memmove(connection->line, connection->line + length, connection->length);
+}
+
+/* -- frames ------------------------------------------------------------------------ */
+
+/* Who has gone wants nothing more to be published, even if it is here. */
+static bool
+is_gone(void *context)
+{
+	const struct connection *connection = context;
+	struct pollfd fd = {.fd = connection->fd};
+
+	return poll(&fd, 1, 0) > 0 && (fd.revents & (POLLHUP | POLLERR)) != 0;
+}
+
+/* More bytes, to be there until end_ns. False: the connection ends. */
+static bool
+read_more(struct connection *connection, uint64_t end_ns)
+{
+	ssize_t count = -1;
+
+	if (!make_room(connection, FRAMES_SIZE))
+		return false;
+	do {
+		if (!wait_ready(connection->control, connection->fd, POLLIN, end_ns))
+			return false;
+		count = recv(connection->fd, connection->line + connection->length,
+			     connection->capacity - connection->length, MSG_DONTWAIT);
+	} while (count < 0 && (errno == EAGAIN || errno == EINTR));
+	connection->length += count > 0 ? (size_t)count : 0;
+	return count > 0;
+}
+
+static bool
+answer_flush(const struct connection *connection, uint64_t through)
+{
+	char text[64];
+	int length = snprintf(text, sizeof(text), "{\"ok\":true,\"through\":%llu}\n",
+			      (unsigned long long)through);
+
+	return send_text(connection, text, (size_t)length);
+}
+
+/* What has come. False: the connection ends. */
+static bool
+take_frames(struct connection *connection, struct wi_replay *replay)
+{
+	char problem[WI_SECTIONS_PROBLEM_SIZE];
+	enum wi_replay_result result;
+	uint64_t through;
+	size_t used;
+
+	do {
+		result = wi_replay_take(replay, connection->line, connection->length, &used,
+					&through, problem);
+		take_away(connection, used);
+		if (result == WI_REPLAY_THROUGH && !answer_flush(connection, through))
+			return false;
+	} while (result == WI_REPLAY_THROUGH);
+	if (result == WI_REPLAY_REFUSED)
+		answer(connection, wi_command_refusal(problem));
+	return result == WI_REPLAY_MORE;
+}
+
+/*
+ * Until the client goes, or is refused. The next frame may take its time, and the connection is
+ * quiet meanwhile; one that has begun may not.
+ */
+static void
+serve_frames(struct connection *connection, struct wi_replay *replay)
+{
+	uint64_t idle_ns = connection->control->idle_ms * UINT64_C(1000000), end_ns = 0;
+	bool good = true;
+
+	wi_replay_stop_by(replay, is_gone, connection);
+	while (good && begin_request(connection)) {
+		size_t before = connection->length;
+
+		good = take_frames(connection, replay);
+		end_request(connection);
+		/* Where nothing was taken, it is the frame that had begun already. */
+		if (connection->length == 0)
+			end_ns = UINT64_MAX;
+		else if (connection->length < before || end_ns == UINT64_MAX || end_ns == 0)
+			end_ns = wi_host_now() + idle_ns;
+		good = good && read_more(connection, end_ns);
+	}
+	wi_replay_close(replay);
+}
+
+/* -- lines ------------------------------------------------------------------------- */
+
 static bool
 serve(struct connection *connection)
 {
 	size_t length = read_line(connection);
+	struct wi_replay *replay = NULL;
 	bool refused, good;
 	char *text;
 
 	if (length == 0 || !begin_request(connection))
 		return false;
-	text = wi_command_run(connection->control->host, connection->line, length - 1);
+	text = wi_command_run(connection->control->host, connection->line, length - 1, &replay);
 	end_request(connection);
 	refused = is_refusal(text);
 	good = answer(connection, text);
@@ -198,9 +304,12 @@ serve(struct connection *connection)
 	if (refused && good)
 		wait_ready(connection->control, -1, 0,
 			   wi_host_now() + BAD_PAUSE_MS * UINT64_C(1000000));
-	connection->length -= length;
-	memmove(connection->line, connection->line + length, connection->length);
-	return good;
+	take_away(connection, length);
+	if (replay != NULL && good)
+		serve_frames(connection, replay);
+	else
+		wi_replay_close(replay);
+	return good && replay == NULL;
 }
 
 static void *

@@ -71,6 +71,46 @@ wi_host_end(struct weir_host *host, bool all)
 	pthread_mutex_unlock(&host->lock);
 }
 
+bool
+wi_host_begin_replay(struct weir_host *host)
+{
+	bool good;
+
+	pthread_mutex_lock(&host->lock);
+	good = !atomic_load(&host->ending);
+	host->replays += good;
+	pthread_mutex_unlock(&host->lock);
+	return good;
+}
+
+void
+wi_host_end_replay(struct weir_host *host)
+{
+	pthread_mutex_lock(&host->lock);
+	host->replays--;
+	pthread_cond_broadcast(&host->replay_ended);
+	pthread_mutex_unlock(&host->lock);
+}
+
+void
+wi_host_end_replays(struct weir_host *host, uint64_t timeout_ns)
+{
+	struct timespec end;
+
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec +=
+		(time_t)(timeout_ns / WI_HOST_S < INT32_MAX ? timeout_ns / WI_HOST_S : INT32_MAX);
+	end.tv_nsec += (long)(timeout_ns % WI_HOST_S);
+	end.tv_sec += end.tv_nsec / (long)WI_HOST_S;
+	end.tv_nsec %= (long)WI_HOST_S;
+	pthread_mutex_lock(&host->lock);
+	atomic_store(&host->ending, true);
+	while (host->replays > 0 &&
+	       pthread_cond_timedwait(&host->replay_ended, &host->lock, &end) == 0)
+		continue;
+	pthread_mutex_unlock(&host->lock);
+}
+
 struct wi_config *
 wi_host_config(struct weir_host *host)
 {
@@ -294,6 +334,7 @@ free_host(struct weir_host *host)
 	free(host->file);
 	free(host->socket);
 	wi_config_free(host->config);
+	pthread_cond_destroy(&host->replay_ended);
 	pthread_mutex_destroy(&host->lock);
 	free(host);
 }
@@ -309,6 +350,7 @@ close_host(struct weir_host *host, uint64_t timeout_ns, weir_close_report *sum)
 	weir_bus_counts counts = WEIR_BUS_COUNTS_INIT;
 	weir_status status = WEIR_OK, closed;
 
+	wi_host_end_replays(host, timeout_ns / 4);
 	/* A quarter is for those who can still end when one cannot. */
 	if (host->config != NULL)
 		weir_bus_flush(host->bus,
@@ -364,6 +406,7 @@ weir_host_open(const weir_host_options *options, weir_host **ret_host, char *pro
 	weir_host_options known = WEIR_HOST_OPTIONS_INIT;
 	char text[WI_SECTIONS_PROBLEM_SIZE] = "the options are wrong";
 	weir_close_report report = WEIR_CLOSE_REPORT_INIT;
+	pthread_condattr_t attributes;
 	struct weir_host *host;
 	weir_status status;
 
@@ -382,6 +425,10 @@ weir_host_open(const weir_host_options *options, weir_host **ret_host, char *pro
 	host->log_context = known.log_context;
 	host->opened_ns = wi_host_now();
 	pthread_mutex_init(&host->lock, NULL);
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&host->replay_ended, &attributes);
+	pthread_condattr_destroy(&attributes);
 	status = open_host(host, text);
 	if (status != WEIR_OK) {
 		close_host(host, WI_HOST_DISABLE_NS, &report);
@@ -457,7 +504,7 @@ weir_host_drain(weir_host *host, uint64_t timeout_ns)
 char *
 weir_host_control(weir_host *host, const char *request, size_t size)
 {
-	return is_fork(host) ? NULL : wi_command_run(host, request, size);
+	return is_fork(host) ? NULL : wi_command_run(host, request, size, NULL);
 }
 
 weir_status

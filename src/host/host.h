@@ -38,7 +38,12 @@ struct weir_host {
 	/* Set once, when close begins. */
 	atomic_bool closing;
 
-	pthread_mutex_t lock;     /* for what follows; held shortly */
+	/* Set once, when close begins or its program wants no more: replays are refused. */
+	atomic_bool ending;
+
+	pthread_mutex_t lock; /* for what follows; held shortly */
+	unsigned replays;     /* that publish at this moment */
+	pthread_cond_t replay_ended;
 	unsigned operations;      /* single plugins are being changed */
 	bool reloading;           /* config, loaded and pools belong to that thread */
 	struct wi_config *config; /* what the file said when it was last taken */
@@ -58,6 +63,13 @@ void wi_host_log(const struct weir_host *host, int level, const char *id, const 
  */
 bool wi_host_begin(struct weir_host *host, bool all, char problem[WI_PLUGIN_PROBLEM_SIZE]);
 void wi_host_end(struct weir_host *host, bool all);
+
+/* Leave to publish for a replay, for a moment. False: the host ends. */
+bool wi_host_begin_replay(struct weir_host *host);
+void wi_host_end_replay(struct weir_host *host);
+
+/* From the return on no replay publishes any more; after timeout_ns one may, which is held up. */
+void wi_host_end_replays(struct weir_host *host, uint64_t timeout_ns);
 
 /* What the file said when it was last taken, to be given back by wi_config_free(). */
 struct wi_config *wi_host_config(struct weir_host *host);

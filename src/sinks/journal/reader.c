@@ -396,6 +396,34 @@ wi_reader_next(struct wi_reader *reader, struct wi_row *ret_row)
 	return wi_reader_next(reader, ret_row);
 }
 
+void
+wi_reader_rest(struct wi_reader *reader)
+{
+	if (reader->database)
+		rewind_chunk(reader);
+}
+
+void
+wi_reader_seek(struct wi_reader *reader, uint64_t seq)
+{
+	wi_reader_rest(reader);
+	reader->next = seq;
+	reader->last = seq - 1;
+	reader->hash_count = 0;
+}
+
+uint64_t
+wi_reader_last(struct wi_reader *reader)
+{
+	int64_t last = 0;
+
+	wi_reader_rest(reader);
+	if (!reader->database ||
+	    wi_database_number(reader->database, "SELECT max(seq) FROM journal", &last) != SQLITE_OK)
+		return UINT64_MAX;
+	return last > 0 ? (uint64_t)last : reader->head.seq_before;
+}
+
 uint64_t
 wi_reader_hole_end(const struct wi_reader *reader)
 {

@@ -41,6 +41,21 @@ enum wi_reader_result wi_reader_next(struct wi_reader *reader, struct wi_row *re
 uint64_t wi_reader_hole_end(const struct wi_reader *reader);
 const char *wi_reader_problem(const struct wi_reader *reader);
 
+/*
+ * Ends the read transaction, for who takes his time; the next row begins another. Rows are gone
+ * with it.
+ */
+void wi_reader_rest(struct wi_reader *reader);
+
+/* The next row will be this one, which can then not be checked: what is before it was not read. */
+void wi_reader_seek(struct wi_reader *reader, uint64_t seq);
+
+/*
+ * The last row that is there now; the one before the file's first if there is none. UINT64_MAX:
+ * unknown.
+ */
+uint64_t wi_reader_last(struct wi_reader *reader);
+
 /* Where the chain ends, so far as it was read: the last row's number and hash. */
 uint64_t wi_reader_end(const struct wi_reader *reader, uint8_t ret_hash[WI_HASH_SIZE]);
 
