@@ -26,6 +26,7 @@ int wi_cmd_tune(int argc, char **argv);
 int wi_cmd_doctor(int argc, char **argv);
 int wi_cmd_journal(int argc, char **argv);
 int wi_cmd_replay(int argc, char **argv);
+int wi_cmd_notify(int argc, char **argv);
 int wi_cmd_plugin(int argc, char **argv);
 int wi_cmd_pool(int argc, char **argv);
 int wi_cmd_drain(int argc, char **argv);

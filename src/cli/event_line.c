@@ -3,7 +3,7 @@
 #include "event_line.h"
 
 #include "key_hash.h"
-#include "json_text.h"
+#include "text/json_text.h"
 #include "text/timestamp.h"
 #include "text/traceparent.h"
 

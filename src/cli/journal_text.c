@@ -2,7 +2,7 @@
 /* journal_text.c - see journal_text.h. */
 #include "journal_text.h"
 
-#include "json_text.h"
+#include "text/json_text.h"
 #include "text/timestamp.h"
 #include "text/traceparent.h"
 

@@ -25,6 +25,9 @@ static const struct wi_command commands[] = {
 	{"journal", "verify, show and export what a journal holds", wi_cmd_journal},
 	{"replay", "publish the events of a journal again, in a host", wi_cmd_replay},
 #endif
+#ifdef WEIR_NOTIFY
+	{"notify", "show notifications that wait or have failed, and send them again", wi_cmd_notify},
+#endif
 	{"bench", "measure throughput and latency under a load", wi_cmd_bench},
 	{"tune", "search the settings of pools that are best for a load", wi_cmd_tune},
 	{"doctor", "what this machine is for weir, what is wrong, what to do", wi_cmd_doctor},

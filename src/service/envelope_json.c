@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* envelope_json.c - an envelope as a JSON object: docs/api/envelope.md. Needs nothing of the bus. */
 #include <endian.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <weir/service.h>
@@ -11,24 +9,11 @@
 #include "text/timestamp.h"
 #include "text/traceparent.h"
 
-static __attribute__((format(printf, 2, 3))) void
-print(struct wi_json_out *out, const char *format, ...)
-{
-	char text[128];
-	va_list arguments;
-	int size;
-
-	va_start(arguments, format);
-	size = vsnprintf(text, sizeof text, format, arguments);
-	va_end(arguments);
-	wi_json_out_raw(out, text, (size_t)size);
-}
-
 /* The bytes of a span id, as a traceparent has them. */
 static void
 print_id(struct wi_json_out *out, const char *name, uint64_t id)
 {
-	print(out, ",\"%s\":\"%016llx\"", name, (unsigned long long)htobe64(htole64(id)));
+	wi_json_out_print(out, ",\"%s\":\"%016llx\"", name, (unsigned long long)htobe64(htole64(id)));
 }
 
 static void
@@ -36,7 +21,7 @@ print_text(struct wi_json_out *out, const char *name, const char *text, uint32_t
 {
 	if (!size)
 		return;
-	print(out, ",\"%s\":", name);
+	wi_json_out_print(out, ",\"%s\":", name);
 	wi_json_out_string(out, text, size);
 }
 
@@ -48,16 +33,16 @@ print_content(struct wi_json_out *out, const char *name, const weir_content *con
 
 	if (!content->size)
 		return;
-	print(out, ",\"%s_type\":\"json\",\"%s\":", name, name);
+	wi_json_out_print(out, ",\"%s_type\":\"json\",\"%s\":", name, name);
 	if (content->type == WEIR_CONTENT_JSON && wi_json_out_value(out, text, content->size))
 		return;
 	*out = before;
 	if (content->type != WEIR_CONTENT_BYTES && content->type <= WEIR_CONTENT_JSON &&
 	    wi_json_is_utf8(text, content->size)) {
-		print(out, ",\"%s_type\":\"text\",\"%s\":", name, name);
+		wi_json_out_print(out, ",\"%s_type\":\"text\",\"%s\":", name, name);
 		wi_json_out_string(out, text, content->size);
 	} else {
-		print(out, ",\"%s_type\":\"bytes\",\"%s\":", name, name);
+		wi_json_out_print(out, ",\"%s_type\":\"bytes\",\"%s\":", name, name);
 		wi_json_out_base64(out, content->bytes, content->size);
 	}
 }
@@ -68,17 +53,17 @@ print_head(struct wi_json_out *out, const weir_envelope *envelope)
 	static const char *const phases[] = { "before", "after", "failed" };
 	char time[WI_TIMESTAMP_SIZE], trace[WI_TRACEPARENT_SIZE];
 
-	print(out, "{\"version\":%u,\"phase\":\"%s\"", envelope->version, phases[envelope->phase - 1]);
+	wi_json_out_print(out, "{\"version\":%u,\"phase\":\"%s\"", envelope->version, phases[envelope->phase - 1]);
 	print_id(out, "id", envelope->id);
 	if (envelope->parent)
 		print_id(out, "parent", envelope->parent);
 	if (envelope->time) {
 		wi_timestamp_format(envelope->time, time);
-		print(out, ",\"time\":\"%s\"", time);
+		wi_json_out_print(out, ",\"time\":\"%s\"", time);
 	}
 	if (envelope->traced) {
 		wi_traceparent_format(&envelope->trace, trace);
-		print(out, ",\"trace\":\"%s\"", trace);
+		wi_json_out_print(out, ",\"trace\":\"%s\"", trace);
 	}
 }
 
@@ -93,7 +78,7 @@ weir_envelope_json(const weir_envelope *envelope, char *buffer, size_t size)
 	print_content(&out, "data", &envelope->data);
 	print_content(&out, "result", &envelope->result);
 	if (envelope->phase == WEIR_PHASE_FAILED) {
-		print(&out, ",\"error\":{\"code\":%d", envelope->code);
+		wi_json_out_print(&out, ",\"error\":{\"code\":%d", envelope->code);
 		print_text(&out, "text", envelope->error, envelope->error_size);
 		wi_json_out_raw(&out, "}", 1);
 	}

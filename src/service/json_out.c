@@ -2,6 +2,7 @@
 /* json_out.c - see json_out.h; allocates nothing. */
 #include "json_out.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,6 +15,19 @@ wi_json_out_raw(struct wi_json_out *out, const char *text, size_t size)
 		memcpy(out->buffer + out->used, text, size < room ? size : room);
 	}
 	out->used += size;
+}
+
+void
+wi_json_out_print(struct wi_json_out *out, const char *format, ...)
+{
+	char text[160];
+	va_list arguments;
+	int size;
+
+	va_start(arguments, format);
+	size = vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
+	wi_json_out_raw(out, text, (size_t)size);
 }
 
 static void
@@ -71,11 +85,10 @@ put_escaped(struct wi_json_out *out, unsigned char byte)
 }
 
 void
-wi_json_out_string(struct wi_json_out *out, const char *text, size_t size)
+wi_json_out_inside(struct wi_json_out *out, const char *text, size_t size)
 {
 	size_t length;
 
-	put(out, '"');
 	for (; size; text += length, size -= length) {
 		unsigned char byte = (unsigned char)*text;
 
@@ -89,6 +102,13 @@ wi_json_out_string(struct wi_json_out *out, const char *text, size_t size)
 			wi_json_out_raw(out, text, length);
 		}
 	}
+}
+
+void
+wi_json_out_string(struct wi_json_out *out, const char *text, size_t size)
+{
+	put(out, '"');
+	wi_json_out_inside(out, text, size);
 	put(out, '"');
 }
 

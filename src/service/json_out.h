@@ -14,8 +14,14 @@ struct wi_json_out {
 
 void wi_json_out_raw(struct wi_json_out *out, const char *text, size_t size);
 
+/* As printf(), at most 159 bytes. */
+void wi_json_out_print(struct wi_json_out *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* A string with its quotes; what is no UTF-8 becomes U+FFFD, a byte at a time. */
 void wi_json_out_string(struct wi_json_out *out, const char *text, size_t size);
+
+/* The same without quotes: a piece of one. */
+void wi_json_out_inside(struct wi_json_out *out, const char *text, size_t size);
 
 /* A string of base64. */
 void wi_json_out_base64(struct wi_json_out *out, const unsigned char *bytes, size_t size);

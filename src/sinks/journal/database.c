@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { APPLICATION = 0x77656972 };      /* "weir" */
-
 /*
  * The order of the columns is that of the insert in store.c. Whoever owns the file can drop the
  * triggers: they keep from accidents, the chain tells of intent.
@@ -25,7 +23,10 @@ static const char *const tables[] = {
 	"SELECT RAISE(ABORT, 'a journal is only added to'); END",
 };
 
-enum { TABLES = sizeof tables / sizeof *tables };
+/* The number is "weir". */
+static const struct wi_database_form form = {
+	tables, sizeof tables / sizeof *tables, 0x77656972, WI_DATABASE_VERSION
+};
 
 /* -- open ------------------------------------------------------------------- */
 
@@ -112,17 +113,24 @@ wi_database_open(const char *path, enum wi_database_use use, sqlite3 **ret_datab
 /* -- tables ----------------------------------------------------------------- */
 
 int
-wi_database_create(sqlite3 *database)
+wi_database_create_as(sqlite3 *database, const struct wi_database_form *as)
 {
+	char pragmas[80];
 	int code = SQLITE_OK;
 
-	for (int i = 0; i < TABLES && code == SQLITE_OK; i++)
-		code = sqlite3_exec(database, tables[i], NULL, NULL, NULL);
+	for (size_t i = 0; i < as->table_count && code == SQLITE_OK; i++)
+		code = sqlite3_exec(database, as->tables[i], NULL, NULL, NULL);
+	snprintf(pragmas, sizeof pragmas, "PRAGMA application_id=%d; PRAGMA user_version=%d;",
+	         as->application, as->version);
 	if (code == SQLITE_OK)
-		code = sqlite3_exec(database,
-		                    "PRAGMA application_id=0x77656972; PRAGMA user_version=1;",
-		                    NULL, NULL, NULL);
+		code = sqlite3_exec(database, pragmas, NULL, NULL, NULL);
 	return code;
+}
+
+int
+wi_database_create(sqlite3 *database)
+{
+	return wi_database_create_as(database, &form);
 }
 
 int
@@ -145,10 +153,10 @@ wi_database_number(sqlite3 *database, const char *sql, int64_t *ret_number)
 }
 
 static bool
-is_ours(const char *sql)
+is_ours(const struct wi_database_form *as, const char *sql)
 {
-	for (int i = 0; i < TABLES; i++)
-		if (sql && strcmp(sql, tables[i]) == 0)
+	for (size_t i = 0; i < as->table_count; i++)
+		if (sql && strcmp(sql, as->tables[i]) == 0)
 			return true;
 	return false;
 }
@@ -158,7 +166,8 @@ is_ours(const char *sql)
  * the schema is ever run.
  */
 static int
-look_at_tables(sqlite3 *database, int *ret_ours, int *ret_others)
+look_at_tables(sqlite3 *database, const struct wi_database_form *as, size_t *ret_ours,
+               size_t *ret_others)
 {
 	sqlite3_stmt *statement;
 	int code = sqlite3_prepare_v2(database, "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL",
@@ -168,7 +177,7 @@ look_at_tables(sqlite3 *database, int *ret_ours, int *ret_others)
 	if (code != SQLITE_OK)
 		return code;
 	while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
-		if (is_ours((const char *)sqlite3_column_text(statement, 0)))
+		if (is_ours(as, (const char *)sqlite3_column_text(statement, 0)))
 			++*ret_ours;
 		else
 			++*ret_others;
@@ -178,28 +187,36 @@ look_at_tables(sqlite3 *database, int *ret_ours, int *ret_others)
 }
 
 int
-wi_database_look(sqlite3 *database, enum wi_database_kind *ret_kind)
+wi_database_look_as(sqlite3 *database, const struct wi_database_form *as,
+                    enum wi_database_kind *ret_kind)
 {
 	int64_t application = 0, version = 0;
-	int code, ours, others;
+	size_t ours, others;
+	int code;
 
 	code = wi_database_number(database, "PRAGMA application_id", &application);
 	if (code == SQLITE_OK)
 		code = wi_database_number(database, "PRAGMA user_version", &version);
 	if (code == SQLITE_OK)
-		code = look_at_tables(database, &ours, &others);
+		code = look_at_tables(database, as, &ours, &others);
 	if (code != SQLITE_OK)
 		return code;
 	if (application == 0 && version == 0 && ours + others == 0)
 		*ret_kind = WI_EMPTY;
-	else if (application == APPLICATION && version > WI_DATABASE_VERSION)
+	else if (application == as->application && version > as->version)
 		*ret_kind = WI_NEWER;
-	else if (application == APPLICATION && version == WI_DATABASE_VERSION && ours == TABLES &&
-	         others == 0)
-		*ret_kind = WI_JOURNAL;
+	else if (application == as->application && version == as->version &&
+	         ours == as->table_count && others == 0)
+		*ret_kind = WI_OURS;
 	else
 		*ret_kind = WI_FOREIGN;
 	return SQLITE_OK;
+}
+
+int
+wi_database_look(sqlite3 *database, enum wi_database_kind *ret_kind)
+{
+	return wi_database_look_as(database, &form, ret_kind);
 }
 
 /* -- the head --------------------------------------------------------------- */

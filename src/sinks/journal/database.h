@@ -4,6 +4,7 @@
 #define WI_JOURNAL_DATABASE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sqlite3.h>
 
 #include "chain.h"
@@ -21,14 +22,26 @@ enum wi_database_use {
 /* An SQLite code. */
 int wi_database_open(const char *path, enum wi_database_use use, sqlite3 **ret_database);
 
-/* The tables of a journal, into an empty database; within a transaction. */
-int wi_database_create(sqlite3 *database);
+/* What a file that is ours holds: each object's SQL, word for word. */
+struct wi_database_form {
+	const char *const *tables;
+	size_t table_count;
+	int application, version;       /* application_id, user_version */
+};
+
+/* The tables, into an empty database; within a transaction. */
+int wi_database_create_as(sqlite3 *database, const struct wi_database_form *as);
 
 /*
- * WI_EMPTY: nothing in it yet. WI_FOREIGN: not a journal, or its tables are not those that
- * wi_database_create() makes. WI_NEWER: made by a later version. Else an SQLite code.
+ * WI_EMPTY: nothing in it yet. WI_FOREIGN: something else, or its tables are not those that
+ * wi_database_create_as() makes. WI_NEWER: made by a later version. Else an SQLite code.
  */
-enum wi_database_kind { WI_JOURNAL, WI_EMPTY, WI_FOREIGN, WI_NEWER };
+enum wi_database_kind { WI_OURS, WI_EMPTY, WI_FOREIGN, WI_NEWER };
+int wi_database_look_as(sqlite3 *database, const struct wi_database_form *as,
+                        enum wi_database_kind *ret_kind);
+
+/* The same for journals. */
+int wi_database_create(sqlite3 *database);
 int wi_database_look(sqlite3 *database, enum wi_database_kind *ret_kind);
 
 /* The row of the table "file". */

@@ -89,7 +89,7 @@ open_database(struct wi_reader *reader, enum wi_database_use use, enum wi_databa
 	sqlite3_busy_timeout(reader->database, BUSY_MS);
 	sqlite3_progress_handler(reader->database, 1000, count_operations, reader);
 	code = wi_database_look(reader->database, ret_kind);
-	if (code == SQLITE_OK && *ret_kind == WI_JOURNAL)
+	if (code == SQLITE_OK && *ret_kind == WI_OURS)
 		code = prepare(reader);
 	if (code != SQLITE_OK)
 		close_database(reader);
@@ -172,7 +172,7 @@ wi_reader_open(const char *path, struct wi_reader **ret_reader, char ret_problem
 	if (!reader)
 		return explain(path, SQLITE_NOMEM, kind, ret_problem);
 	code = find_path(reader, path) ? open_any(reader, &kind) : SQLITE_CANTOPEN;
-	if (code != SQLITE_OK || kind != WI_JOURNAL) {
+	if (code != SQLITE_OK || kind != WI_OURS) {
 		explain(path, code, kind, ret_problem);
 		wi_reader_close(reader);
 		return false;
@@ -366,7 +366,7 @@ wake(struct wi_reader *reader)
 		return false;
 	close_database(reader);
 	reader->of_chunk = 0;
-	return open_database(reader, WI_DATABASE_READ, &kind) == SQLITE_OK && kind == WI_JOURNAL;
+	return open_database(reader, WI_DATABASE_READ, &kind) == SQLITE_OK && kind == WI_OURS;
 }
 
 enum wi_reader_result

@@ -296,7 +296,7 @@ follow_file(struct wi_store *store, uint64_t number, struct wi_head *ret_head)
 	code = wi_database_open(path, WI_DATABASE_WRITE, &database);
 	if (code == SQLITE_OK)
 		code = wi_database_look(database, &kind);
-	if (code == SQLITE_OK && kind != WI_JOURNAL)
+	if (code == SQLITE_OK && kind != WI_OURS)
 		code = SQLITE_NOTADB;
 	if (code == SQLITE_OK)
 		code = wi_database_head(database, &before);

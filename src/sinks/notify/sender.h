@@ -39,10 +39,11 @@ struct wi_sender_options {
 	void *context;
 };
 
+/* False: why not, in one sentence. */
 bool wi_sender_open(const struct wi_sender_options *options, struct wi_sender **ret_sender,
                     char ret_problem[WI_NOTIFY_PROBLEM_SIZE]);
 
-/* Requests that are under way are given up, without a word. */
+/* Requests that are under way are given up, without a word. Waits for nothing, for no resolver either. */
 void wi_sender_close(struct wi_sender *sender);
 
 /*
@@ -52,7 +53,10 @@ void wi_sender_close(struct wi_sender *sender);
 bool wi_sender_start(struct wi_sender *sender, const struct wi_channel *channel,
                      const struct wi_message *message, uint64_t now);
 
-/* Goes on with what is under way, for at most so long; returns early when something is done, or awoken. */
+/*
+ * Goes on with what is under way, for at most so long; returns early when something is done, or awoken.
+ * `done` may begin requests. Signals are blocked while libcurl works, and its threads block all.
+ */
 void wi_sender_run(struct wi_sender *sender, uint64_t wait_ns);
 
 /* Any thread: the run that is under way, or the next one, returns. */

@@ -6,7 +6,7 @@
  * every integer that a key may be. What must arrive unchanged is therefore cut out of the text.
  * Nothing here checks for an end: the callers pass only what a parser has accepted.
  */
-#include "json_text.h"
+#include "text/json_text.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -60,7 +60,7 @@ skip_value(const char *at)
 		return skip_string(at);
 	if (*at == '{' || *at == '[')
 		return skip_nested(at);
-	while (!is_space(*at) && *at != ',' && *at != '}')
+	while (!is_space(*at) && !strchr(",}]", *at))
 		at++;
 	return at;
 }
@@ -72,16 +72,21 @@ wi_json_text_enter(const char *object)
 }
 
 struct wi_json_text
-wi_json_text_member(const char **at)
+wi_json_text_element(const char **at)
 {
-	const char *colon = skip_space(skip_string(*at));
-	const char *begin = skip_space(colon + 1);
-	const char *end = skip_value(begin);
+	const char *begin = *at, *end = skip_value(begin);
 
 	*at = skip_space(end);
 	if (**at == ',')
 		*at = skip_space(*at + 1);
 	return (struct wi_json_text){begin, (size_t)(end - begin)};
+}
+
+struct wi_json_text
+wi_json_text_member(const char **at)
+{
+	*at = skip_space(skip_space(skip_string(*at)) + 1);
+	return wi_json_text_element(at);
 }
 
 size_t
