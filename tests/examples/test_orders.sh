@@ -37,6 +37,7 @@ claims_hold() { claims | awk -F'|' '$2 != $3 || $4 != "ok" { bad = 1 } END { exi
 only_lost_is_0() { [ "$(claims | awk -F'|' '$2 == 0 { print $1 }')" = 'lost, and not delivered at the end' ]; }
 # left_of TEXT: the first number of a row.
 left_of() { claims | awk -F'|' -v text="$1" 'index($1, text) == 1 { print $2 }'; }
+counts_what_was_accepted() { [ "$(sed -n 's/,//g; s/ accepted = .*//p' "$dir/out")" = "$told" ]; }
 nothing_left() { [ -z "$(ls -A "$TMPDIR")" ]; }
 
 # Events of an operation are two, and all of them are in the journal.
@@ -75,7 +76,7 @@ json_holds()
 			return 1
 		i=$((i + 1))
 	done
-	[ $i -eq 10 ] && is ok true && [ "$(get ways/2/whole_ns/p99)" -gt 0 ]
+	[ $i -eq 15 ] && is ok true && [ "$(get ways/2/whole_ns/p99)" -gt 0 ]
 }
 
 # direct calls wait for two commits: whatever the machine, that is more than writing two events.
@@ -87,7 +88,8 @@ orders --seconds "$seconds" --keep "$dir/kept"
 cp "$dir/out" "$dir/table"
 check 'ends well' exits 0
 check 'says nothing on stderr where that is no terminal' silent
-check 'ten claims' claims_are 10
+told=$(left_of 'events to be told')
+check 'fifteen claims' claims_are 15
 check 'all of them hold' claims_hold
 check 'and are about something' only_lost_is_0
 check 'two events for each request' two_for_each
@@ -96,12 +98,14 @@ check 'three ways were measured' three_ways
 check 'fits into 80 columns' at_most_80
 check 'leaves nothing in the temporary directory' nothing_left
 
-check 'three things to try' tries 3
+check 'four things to try' tries 4
 check 'the first works' try 1
 check 'and tells the story of an order' shows 'order\.before\.create .* key 7 '
 check 'the second works' try 2
 check 'and publishes all of the journal again' as_many_again
 check 'the third works' try 3
+check 'and counts what was accepted' counts_what_was_accepted
+check 'the fourth works' try 4
 check 'and publishes real events' shows 'file\.after\.update'
 
 orders --seconds "$seconds" --keep "$dir/kept"

@@ -3,8 +3,11 @@
 #include "handlers.h"
 
 #include <errno.h>
+#include <jansson.h>
+#include <weir/service.h>
 
 #include "clock.h"
+#include "orders.h"
 
 static void
 add(atomic_ullong *count, unsigned long long more)
@@ -47,6 +50,24 @@ warehouse_on_event(const weir_event *event, const weir_delivery *delivery, void 
 		return EHOSTUNREACH;
 	}
 	add(&warehouse->told, 1);
+	return 0;
+}
+
+int
+worth_telling_on_event(const weir_event *event, const weir_delivery *delivery, void *context)
+{
+	weir_envelope envelope = WEIR_ENVELOPE_INIT;
+	json_t *result;
+	json_int_t paid = 0;
+
+	(void)delivery;
+	if (weir_envelope_open(weir_event_data(event), event->size, &envelope))
+		return EBADMSG;
+	result = json_loadb(envelope.result.bytes, envelope.result.size, 0, NULL);
+	paid = json_integer_value(json_object_get(result, "paid"));
+	json_decref(result);
+	if (envelope.code == ORDER_OVER_LIMIT || paid > 19900)
+		add(context, 1);
 	return 0;
 }
 

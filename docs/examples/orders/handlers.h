@@ -25,6 +25,9 @@ struct warehouse {
 
 int warehouse_on_event(const weir_event *event, const weir_delivery *delivery, void *warehouse);
 
+/* Counts what the rules of the notifier, in weir.ini, are about. In its pool, so it misses what that misses. */
+int worth_telling_on_event(const weir_event *event, const weir_delivery *delivery, void *sum);
+
 /* Adds up weir.failed.deliver. */
 int failures_on_event(const weir_event *event, const weir_delivery *delivery, void *sum);
 

@@ -2,10 +2,13 @@
 /* look.c - each claim of the verdict: two numbers, from two places. */
 #include "scene.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 
 #include "audit.h"
 #include "check.h"
+#include "clock.h"
+#include "tool.h"
 
 /* -- while the host is open, and all is through its pools ------------------- */
 
@@ -67,6 +70,53 @@ look_at_plugin(const struct scene *scene, struct verdict *verdict)
 		     "plugin, on again: events since = its count");
 }
 
+/* What `weir notify status` says of the spool, beside the plugin that uses it. */
+static json_t *
+spool_status(const struct scene *scene)
+{
+	char *path = place_path(scene->place.data, "notify.db");
+	const char *const arguments[] = {"notify", "--json", "status", path, NULL};
+	json_t *answer;
+
+	if (tool_run(arguments, &answer) != 0)
+		fail("weir notify status did not work");
+	free(path);
+	return answer;
+}
+
+static uint64_t
+number(const json_t *object, const char *name)
+{
+	return (uint64_t)json_integer_value(json_object_get(object, name));
+}
+
+/* The receiver takes nothing more; what it has just taken is noted as sent within a moment. */
+static void
+look_at_notifier(struct scene *scene, struct verdict *verdict)
+{
+	atomic_ullong *answers = scene->receiver.answers;
+	uint64_t deadline = clock_now() + 20 * CLOCK_S, taken, sent;
+	json_t *spool = NULL;
+
+	do {
+		json_decref(spool);
+		spool = spool_status(scene);
+		taken = atomic_load(&answers[RECEIVER_TAKEN]);
+		sent = number(spool, "sent");
+	} while (taken != sent && clock_now() < deadline);
+	verdict_some(verdict, "accepted", atomic_load(&scene->worth_telling),
+	             number(spool, "accepted"), "events to be told = accepted by the notifier");
+	verdict_some(verdict, "spool", number(spool, "accepted"),
+	             sent + number(spool, "waiting") + number(spool, "digested") +
+	                     number(spool, "given_up") + number(spool, "suppressed"),
+	             "accepted = sent + waiting + in digests + given up");
+	verdict_some(verdict, "receiver", taken, sent,
+	             "taken, with %llu x 429, %llu x 500, %llu silent = sent",
+	             atomic_load(&answers[RECEIVER_BUSY]), atomic_load(&answers[RECEIVER_BROKEN]),
+	             atomic_load(&answers[RECEIVER_SILENT]));
+	json_decref(spool);
+}
+
 void
 scene_look_open(struct scene *scene, struct verdict *verdict)
 {
@@ -78,6 +128,7 @@ scene_look_open(struct scene *scene, struct verdict *verdict)
 	look_at_service(scene, verdict);
 	look_at_handlers(scene, verdict);
 	look_at_plugin(scene, verdict);
+	look_at_notifier(scene, verdict);
 }
 
 /* -- when it is closed ------------------------------------------------------ */
@@ -112,11 +163,24 @@ look_at_projections(const struct scene *scene, struct verdict *verdict)
 	             "customers = projections equal to the database");
 }
 
+/* The journal alone, published again: the same sums, and nobody heard of it who did not ask. */
+static void
+look_at_again(const struct scene *scene, struct verdict *verdict)
+{
+	verdict_some(verdict, "replay", scene->events,
+	             scene->again.live ? 0 : scene->again.replayed,
+	             "events = published again by weir replay");
+	verdict_some(verdict, "rebuilt", ORDERS_CUSTOMERS,
+	             again_compare(&scene->again, &scene->projection),
+	             "customers = projections rebuilt from the journal");
+}
+
 void
 scene_look_closed(struct scene *scene, const weir_close_report *report, struct verdict *verdict)
 {
 	look_at_journal(scene, verdict);
 	look_at_projections(scene, verdict);
+	look_at_again(scene, verdict);
 	verdict_none(verdict, "lost", (uint64_t)scene->lost, report->undelivered,
 	             "lost, and not delivered at the end");
 }

@@ -149,7 +149,7 @@ place_add_plugin(const struct place *place, const char *file, const char *name)
 char *
 place_configure(const struct place *place, const char *file)
 {
-	char *path = place_path(place->run, "weir.ini"), *text, *at, *mark;
+	char *path = place_path(place->run, strrchr(file, '/') + 1), *text, *at, *mark;
 	FILE *stream = create_file(path, 0600);
 	size_t size;
 
@@ -164,5 +164,16 @@ place_configure(const struct place *place, const char *file)
 	fputs(at, stream);
 	end_file(stream, path);
 	free(text);
+	return path;
+}
+
+char *
+place_keep_secret(const struct place *place, const char *name, const char *text)
+{
+	char *path = place_path(place->run, name);
+	FILE *stream = create_file(path, 0600);
+
+	fprintf(stream, "%s\n", text);
+	end_file(stream, path);
 	return path;
 }

@@ -17,11 +17,14 @@ struct place {
 /* keep: where the databases stay, made if it is not there, otherwise empty; NULL: nowhere. */
 void place_open(struct place *place, const char *keep);
 
-/* weir.ini with the names of the directories, in place->run; to be given to free(). */
+/* A copy of the file, with the names of the directories, in place->run; to be given to free(). */
 char *place_configure(const struct place *place, const char *file);
 
 /* A plugin's object as place->run/plugins/NAME.so: a host loads none that others may write. */
 void place_add_plugin(const struct place *place, const char *file, const char *name);
+
+/* A file in place->run that nobody else may read; its path, to be given to free(). */
+char *place_keep_secret(const struct place *place, const char *name, const char *text);
 
 /* DIRECTORY/NAME, to be given to free(). */
 char *place_path(const char *directory, const char *name);

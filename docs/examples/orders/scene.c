@@ -2,12 +2,48 @@
 /* scene.c - to embed weir takes open_host() and open_handlers(), and the end of scene_close(). */
 #include "scene.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "check.h"
 #include "clock.h"
 
 /* -- the beginning ---------------------------------------------------------- */
+
+/* Where the notifier sends to, and what it signs with. */
+static void
+open_receiver(struct scene *scene)
+{
+	static const char key[] = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";      /* an example, and no secret */
+	char url[64];
+
+	receiver_open(&scene->receiver);
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u/services/T0/B0/hidden",
+		 scene->receiver.port);
+	free(place_keep_secret(&scene->place, "alerts.url", url));
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u/billing", scene->receiver.port);
+	free(place_keep_secret(&scene->place, "billing.url", url));
+	free(place_keep_secret(&scene->place, "billing.key", key));
+}
+
+/* DATA/weir.log: what a server would have in its journal. */
+static void
+write_log(void *context, int level, const char *id, const char *text)
+{
+	fprintf(context, "<%d>%s [%s]\n", level, text, id);
+}
+
+static void
+open_log(struct scene *scene)
+{
+	char *path = place_path(scene->place.data, "weir.log");
+
+	scene->log = fopen(path, "we");
+	if (!scene->log)
+		fail("%s: cannot be written", path);
+	setlinebuf(scene->log);
+	free(path);
+}
 
 static void
 open_host(struct scene *scene)
@@ -17,9 +53,12 @@ open_host(struct scene *scene)
 	char *file;
 
 	place_add_plugin(&scene->place, ORDERS_JOURNAL, "weir-journal");
+	place_add_plugin(&scene->place, ORDERS_NOTIFY, "weir-notify");
 	place_add_plugin(&scene->place, ORDERS_COUNTER, "counter");
 	file = place_configure(&scene->place, ORDERS_INI);
 	options.config = file;
+	options.log = write_log;
+	options.log_context = scene->log;
 	if (weir_host_open(&options, &scene->host, problem, sizeof(problem)))
 		fail("%s", problem);
 	scene->bus = weir_host_bus(scene->host);
@@ -49,6 +88,8 @@ open_handlers(struct scene *scene)
 	                                &scene->warehouse, 20);
 	subscribe(scene, "mail", "order.after.>", mail_on_event, &scene->mail, 0);
 	subscribe(scene, "mail", "weir.gap", mail_on_gap, &scene->mail, 0);
+	subscribe(scene, "notify", "order.failed.*", worth_telling_on_event, &scene->worth_telling, 0);
+	subscribe(scene, "notify", "order.after.pay", worth_telling_on_event, &scene->worth_telling, 0);
 	subscribe(scene, "default", "weir.failed.deliver", failures_on_event, &scene->failures, 0);
 }
 
@@ -102,6 +143,8 @@ scene_open(struct scene *scene, const char *keep)
 {
 	*scene = (struct scene){0};
 	place_open(&scene->place, keep);
+	open_log(scene);
+	open_receiver(scene);
 	open_host(scene);
 	open_handlers(scene);
 	open_ways(scene);
@@ -114,6 +157,7 @@ void
 scene_close(struct scene *scene, struct verdict *verdict)
 {
 	weir_close_report report = WEIR_CLOSE_REPORT_INIT;
+	char *journal;
 
 	for (int i = 0; i < REQUESTS_WAYS; i++) {
 		verdict->ways[i] = scene->ways[i].name;
@@ -121,12 +165,18 @@ scene_close(struct scene *scene, struct verdict *verdict)
 	}
 	atomic_store(&scene->mail.hurry, true);
 	check(weir_host_drain(scene->host, 60 * CLOCK_S), "drain");
+	atomic_store(&scene->receiver.full, true);
 	scene_look_open(scene, verdict);
 	shop_close(&scene->shop);
 	check(weir_host_close(scene->host, 60 * CLOCK_S, &report), "close");
+	receiver_close(&scene->receiver);
 	direct_close(&scene->direct);
 	queue_close(&scene->queue);
+	journal = place_path(scene->place.data, "audit.db");
+	again_replay(&scene->again, &scene->place, journal);
+	free(journal);
 	scene_look_closed(scene, &report, verdict);
 	for (int i = 0; i < REQUESTS_WAYS; i++)
 		orders_close(scene->orders[i]);
+	fclose(scene->log);
 }

@@ -6,16 +6,21 @@
  *                 |            |
  *               orders         +-> "journal": journal (a plugin) -+-> "work": projection, warehouse
  *                                                                 +-> "mail": mail, which skips
+ *                                                                 +-> "notify": notify (a plugin)
  */
 #ifndef ORDERS_SCENE_H
 #define ORDERS_SCENE_H
 
+#include <stdio.h>
+
 #include <weir/host.h>
 
 #include "handlers.h"
+#include "again.h"
 #include "place.h"
 #include "plain.h"
 #include "projection.h"
+#include "receiver.h"
 #include "requests.h"
 #include "shop.h"
 #include "verdict.h"
@@ -29,10 +34,14 @@ struct scene {
 	struct orders *orders[REQUESTS_WAYS];
 	struct shop shop;
 	struct projection projection;
+	struct again again;
+	struct receiver receiver;
 	struct mail mail;
 	struct warehouse warehouse;
 	weir_subscription warehouse_id;
 	atomic_ullong failures;         /* told as weir.failed.deliver */
+	atomic_ullong worth_telling;    /* events that are to become messages */
+	FILE *log;
 	struct direct direct;
 	struct queue queue;
 	struct way ways[REQUESTS_WAYS];

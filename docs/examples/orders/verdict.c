@@ -127,10 +127,12 @@ print_next(const char *data, FILE *stream)
 {
 	const char *weir = shown(ORDERS_WEIR);
 
-	fputs("\n  Next, the story of an order, all of it published again, and real events:\n",
+	fputs("\n  Next, the story of an order, all of it published again, what waits to be sent,\n"
+	      "  and real events:\n",
 	      stream);
 	fprintf(stream, "  $ %s journal show --full --key 7 %s/audit.db\n", weir, data);
 	fprintf(stream, "  $ %s journal export %s/audit.db |\n      %s run\n", weir, data, weir);
+	fprintf(stream, "  $ %s notify status %s/notify.db\n", weir, data);
 	fprintf(stream, "  $ %s run %s\n", weir, shown(ORDERS_SAMPLE));
 }
 
