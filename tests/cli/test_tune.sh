@@ -135,7 +135,7 @@ check "text: what is varied" shows '^  varied +wait +adaptive\* park$'
 check "text: how many" shows '^  settings +4 that differ; 1.00 s to search them$'
 check "text: the best" shows '^  best +(the default|(wait park|batch 64|wait park, batch 64))$'
 check "text: beside the default" shows '^ +(nothing was found that is better|[0-9.]+ times the default.s.*)$'
-check "text: dimensions" shows '^  wait +(-|park) .*(matters|hardly matters|cannot be told from noise)'
+check "text: dimensions" shows '^  wait +(-|park|adaptive) .*(matters|hardly matters|cannot be told from noise)'
 check "text: INI" shows '^    \[pool\.default\]$'
 check "text: C" shows '^    pool_options\.wait = WEIR_WAIT_(ADAPTIVE|PARK);$'
 check "text: no line ends with a blank" sh -c "! grep -q ' \$' '$dir/out'"

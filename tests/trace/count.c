@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <weir/weir.h>
 
-enum { TRIES = 16, BATCH = 64 };
+/* So many that in one no timer interrupt makes the reading of a clock begin anew, also step by step. */
+enum { TRIES = 40, BATCH = 64 };
 
 static volatile unsigned traps;
 static weir_bus *bus;
