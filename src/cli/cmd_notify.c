@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* cmd_notify.c - `weir notify`: what waits in a spool, what has failed, and have it sent again. */
 #include "command.h"
+#include "common/now.h"
 #include "figures.h"
 #include "notify_options.h"
 #include "sinks/notify/spool.h"
@@ -12,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct notify {
 	struct wi_notify_options options;
@@ -20,15 +20,6 @@ struct notify {
 	json_t *rows;
 	bool failed;                    /* no memory */
 };
-
-static uint64_t
-now_realtime(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_REALTIME, &time);
-	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
 
 /* To the second; null for none. */
 static json_t *
@@ -190,7 +181,7 @@ run_retry(struct notify *notify)
 	for (size_t i = 0; i < rounds; i++) {
 		const char *id = options->id_count ? options->ids[i] : NULL;
 
-		if (!wi_spool_retry(notify->spool, id, options->channel, now_realtime(), &some, &on))
+		if (!wi_spool_retry(notify->spool, id, options->channel, wi_now(CLOCK_REALTIME), &some, &on))
 			return complain(notify);
 		if (id && !some) {
 			fprintf(stderr, "weir notify: no failed message has the id '%s'\n", id);

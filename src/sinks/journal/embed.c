@@ -4,10 +4,11 @@
 
 #include "recorder.h"
 
+#include "common/now.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #define NS_PER_S 1000000000ull
@@ -25,15 +26,6 @@ struct weir_journal {
 	void (*log)(void *context, int level, const char *id, const char *text);
 	void *log_context;
 };
-
-static uint64_t
-now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * NS_PER_S + (uint64_t)time.tv_nsec;
-}
 
 /* -- the recorder's host ---------------------------------------------------- */
 
@@ -135,7 +127,7 @@ weir_journal_open(weir_bus *bus, const weir_journal_options *options, weir_journ
 static uint64_t
 left(uint64_t start, uint64_t timeout_ns)
 {
-	uint64_t passed = now() - start;
+	uint64_t passed = wi_now(CLOCK_MONOTONIC) - start;
 
 	if (timeout_ns == WEIR_FOREVER)
 		return WEIR_FOREVER;
@@ -146,7 +138,7 @@ left(uint64_t start, uint64_t timeout_ns)
 static weir_status
 unsubscribe(struct weir_journal *journal, uint64_t timeout_ns)
 {
-	uint64_t start = now();
+	uint64_t start = wi_now(CLOCK_MONOTONIC);
 	weir_status status;
 
 	for (; journal->count; journal->count--) {

@@ -8,6 +8,7 @@
  */
 #include "recorder.h"
 
+#include "common/now.h"
 #include "core/pattern.h"
 #include "gaps.h"
 #include "rows.h"
@@ -18,10 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
-
-#define NS_PER_S 1000000000ull
 
 enum {
 	DISPATCHERS_MAX = 256,
@@ -80,15 +78,6 @@ struct wi_recorder {
 	char problem[WI_STORE_PROBLEM_SIZE];
 };
 
-static uint64_t
-now(clockid_t clock)
-{
-	struct timespec time;
-
-	clock_gettime(clock, &time);
-	return (uint64_t)time.tv_sec * NS_PER_S + (uint64_t)time.tv_nsec;
-}
-
 /* -- topics ----------------------------------------------------------------- */
 
 static const struct part *
@@ -138,7 +127,7 @@ add_own(struct wi_recorder *recorder, enum wi_row_kind kind, const struct wi_gap
 		[WI_ROW_CLOSED] = { closed_topic, TOPIC_CLOSED },
 	};
 	struct wi_row row = {
-		.kind = kind, .time = now(CLOCK_REALTIME),
+		.kind = kind, .time = wi_now(CLOCK_REALTIME),
 		.topic = topics[kind].name, .topic_size = (uint32_t)strlen(topics[kind].name),
 		.payload = text, .size = (uint32_t)size,
 		.source = gap ? gap->source : 0,
@@ -223,7 +212,7 @@ note_failure(struct wi_recorder *recorder, int code, bool hold)
 	fresh = counts->code != code;
 	counts->code = code;
 	if (hold && !counts->holding_since)
-		counts->holding_since = now(CLOCK_REALTIME);
+		counts->holding_since = wi_now(CLOCK_REALTIME);
 	snprintf(recorder->problem, sizeof recorder->problem, "%s",
 	         wi_store_problem(recorder->store));
 	pthread_mutex_unlock(&recorder->look);
@@ -347,7 +336,7 @@ rest(struct wi_recorder *recorder, unsigned ms)
 static int
 record(struct wi_recorder *recorder)
 {
-	uint64_t start = now(CLOCK_MONOTONIC);
+	uint64_t start = wi_now(CLOCK_MONOTONIC);
 	unsigned pause = PAUSE_MS_FIRST;
 	int code;
 
@@ -364,7 +353,7 @@ record(struct wi_recorder *recorder)
 		rest(recorder, pause);
 		pause = pause < PAUSE_MS_MOST / 2 ? 2 * pause : PAUSE_MS_MOST;
 	}
-	note_success(recorder, now(CLOCK_MONOTONIC) - start);
+	note_success(recorder, wi_now(CLOCK_MONOTONIC) - start);
 	settle(recorder, 0);
 	return 0;
 }
@@ -431,7 +420,7 @@ gather(struct wi_recorder *recorder, const weir_event *event, const weir_deliver
 	}
 	if (!row.time) {
 		if (!recorder->now)
-			recorder->now = now(CLOCK_REALTIME);
+			recorder->now = wi_now(CLOCK_REALTIME);
 		row.time = recorder->now;
 	}
 	code = add_row(recorder, &row, TOPIC_FIRST + weir_event_topic(event).id);

@@ -2,6 +2,7 @@
 /* store.c - see store.h. */
 #include "store.h"
 
+#include "common/now.h"
 #include "database.h"
 #include "files.h"
 
@@ -13,7 +14,6 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 /* What a row takes in the file beside its payload: numbers, hash, cell. */
@@ -50,15 +50,6 @@ struct wi_store {
 	struct wi_store_counts counts;
 	char problem[WI_STORE_PROBLEM_SIZE];
 };
-
-static uint64_t
-now_realtime(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_REALTIME, &time);
-	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
 
 /* -- failing ---------------------------------------------------------------- */
 
@@ -316,7 +307,7 @@ follow_file(struct wi_store *store, uint64_t number, struct wi_head *ret_head)
 static int
 make_head(struct wi_store *store, uint64_t number, uint64_t before)
 {
-	struct wi_head head = { .number = number, .created = now_realtime() };
+	struct wi_head head = { .number = number, .created = wi_now(CLOCK_REALTIME) };
 	int code = SQLITE_OK;
 
 	if (!before) {
@@ -690,7 +681,7 @@ rotation_due(const struct wi_store *store)
 		return true;
 	if (!store->options.rotate_ns)
 		return false;
-	now = now_realtime();
+	now = wi_now(CLOCK_REALTIME);
 	return now > store->head.created && now - store->head.created >= store->options.rotate_ns;
 }
 
@@ -734,7 +725,7 @@ rotate(struct wi_store *store)
 
 	if (!store->database || !rotation_due(store))
 		return;
-	now = now_realtime();
+	now = wi_now(CLOCK_REALTIME);
 	if (now < store->rotate_again && store->rotate_again - now <= ROTATE_AGAIN_S * 1000000000ull)
 		return;
 	store->rotate_again = now + ROTATE_AGAIN_S * 1000000000ull;

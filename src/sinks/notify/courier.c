@@ -2,6 +2,7 @@
 /* courier.c - see courier.h. */
 #include "courier.h"
 
+#include "common/now.h"
 #include "message_copy.h"
 #include "sender.h"
 
@@ -14,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
 #define SECOND UINT64_C(1000000000)
 #define UNTIL_MOST (25 * 3600 * SECOND) /* further ahead: the clock was set back */
@@ -44,15 +44,6 @@ struct wi_courier {
 	uint64_t looked;                /* when the spool was asked for changes */
 	bool unwritten;                 /* the spool could not be written: told */
 };
-
-static uint64_t
-now_realtime(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_REALTIME, &time);
-	return (uint64_t)time.tv_sec * SECOND + (uint64_t)time.tv_nsec;
-}
 
 static void __attribute__((format(printf, 3, 4)))
 tell(struct wi_courier *courier, int level, const char *format, ...)
@@ -375,7 +366,7 @@ run(void *context)
 
 	pthread_setname_np(pthread_self(), "weir:courier");
 	while (!atomic_load(&courier->stop))
-		wi_sender_run(courier->sender, wi_courier_step(courier, now_realtime()));
+		wi_sender_run(courier->sender, wi_courier_step(courier, wi_now(CLOCK_REALTIME)));
 	return NULL;
 }
 
@@ -395,7 +386,7 @@ wi_courier_open(const struct wi_courier_options *options, struct wi_courier **re
 	courier->lanes = lanes;
 	courier->chance = options->seed;
 	if (!courier->chance && getrandom(&courier->chance, sizeof courier->chance, 0) < 0)
-		courier->chance = now_realtime();
+		courier->chance = wi_now(CLOCK_REALTIME);
 	courier->chance |= 1;
 	for (uint32_t i = 0; i < options->channel_count; i++) {
 		lanes[i].channel = &options->channels[i];
@@ -444,7 +435,7 @@ wi_courier_close(struct wi_courier *courier)
 	for (uint32_t i = 0; i < courier->options.channel_count; i++) {
 		/* Answered while it was being stopped. */
 		if (courier->lanes[i].settled)
-			put_down(courier, &courier->lanes[i], now_realtime());
+			put_down(courier, &courier->lanes[i], wi_now(CLOCK_REALTIME));
 		wi_message_free(courier->lanes[i].sending);
 	}
 	pthread_mutex_destroy(&courier->look);

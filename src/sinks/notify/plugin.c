@@ -8,6 +8,7 @@
 #include <weir/plugin.h>
 
 #include "courier.h"
+#include "common/now.h"
 #include "gather.h"
 #include "settings.h"
 
@@ -41,15 +42,6 @@ struct plugin {
 	_Atomic uint64_t refused;       /* messages that the spool did not take */
 	char source[80];
 };
-
-static uint64_t
-now_realtime(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_REALTIME, &time);
-	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
 
 static const char *
 topic_name(void *context, weir_topic topic)
@@ -107,7 +99,7 @@ handle(const weir_event *event, const weir_delivery *delivery, void *context)
 {
 	struct part *part = context;
 	struct plugin *plugin = part->plugin;
-	struct call call = { part, delivery->producer, now_realtime() };
+	struct call call = { part, delivery->producer, wi_now(CLOCK_REALTIME) };
 	const char *topic = topic_name(plugin, weir_event_topic(event));
 
 	return wi_rules_apply(plugin->settings.rules, part->rule, event, topic ? topic : "",
@@ -121,7 +113,7 @@ batch_end(const weir_delivery *delivery, void *context)
 	struct plugin *plugin = part->plugin;
 	size_t count;
 
-	if (!wi_gather_end(plugin->gather, delivery->producer, part, plugin->spool, now_realtime(),
+	if (!wi_gather_end(plugin->gather, delivery->producer, part, plugin->spool, wi_now(CLOCK_REALTIME),
 	                   &count)) {
 		atomic_fetch_add(&plugin->refused, count);
 		return CODE_SPOOL;

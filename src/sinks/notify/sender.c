@@ -12,11 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "common/now.h"
 #include "request.h"
-
-#define SECOND_NS UINT64_C(1000000000)
 
 enum { POLL_MAX_MS = 3600 * 1000 };
 
@@ -26,15 +24,6 @@ struct wi_sender {
 	struct wi_request *requests;
 	bool awoken;                    /* any thread's */
 };
-
-static uint64_t
-clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
-}
 
 /* -- life ------------------------------------------------------------------- */
 
@@ -138,7 +127,7 @@ finish(struct wi_sender *sender, struct wi_request **link, CURLcode code)
 	const struct wi_message *message = request->message;
 	struct wi_result result;
 
-	wi_request_result(request, code, clock_ns(CLOCK_REALTIME), &result);
+	wi_request_result(request, code, wi_now(CLOCK_REALTIME), &result);
 	take_out(sender, link);
 	wi_request_free(request);
 	sender->options.done(sender->options.context, channel, message, &result);
@@ -210,7 +199,7 @@ poll_ms(uint64_t ns)
 void
 wi_sender_run(struct wi_sender *sender, uint64_t wait_ns)
 {
-	uint64_t begin = clock_ns(CLOCK_MONOTONIC), past;
+	uint64_t begin = wi_now(CLOCK_MONOTONIC), past;
 	bool done = false;
 
 	for (;;) {
@@ -219,7 +208,7 @@ wi_sender_run(struct wi_sender *sender, uint64_t wait_ns)
 			done = true;
 		if (done || __atomic_exchange_n(&sender->awoken, false, __ATOMIC_ACQUIRE))
 			return;
-		past = clock_ns(CLOCK_MONOTONIC) - begin;
+		past = wi_now(CLOCK_MONOTONIC) - begin;
 		if (past >= wait_ns)
 			return;
 		curl_multi_poll(sender->multi, NULL, 0, poll_ms(wait_ns - past), NULL);
