@@ -30,45 +30,6 @@ static const char pools[] = "{\"verb\":\"pool.list\"}\n";
 
 /* -- a client that knows nothing --------------------------------------------------- */
 
-static int
-try_connect(const char *path)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	CHECK(fd >= 0 && strlen(path) < sizeof address.sun_path, "socket: %d", errno);
-	strcpy(address.sun_path, path);
-	if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
-		return fd;
-	close(fd);
-	return -1;
-}
-
-static int
-reach(void)
-{
-	int fd = try_connect(rig_path("c.sock"));
-
-	CHECK(fd >= 0, "connect: %s", strerror(errno));
-	return fd;
-}
-
-static bool
-say(int fd, const void *bytes, size_t size)
-{
-	const char *at = bytes;
-
-	while (size > 0) {
-		ssize_t sent = send(fd, at, size, MSG_NOSIGNAL);
-
-		if (sent < 0)
-			return false;
-		at += sent;
-		size -= (size_t)sent;
-	}
-	return true;
-}
-
 /* A line without its end, until the next call; NULL: the connection has ended. */
 static const char *
 hear(int fd)
@@ -101,7 +62,7 @@ expect(int fd, const char *text)
 static void
 ask(int fd, const char *request, const char *text)
 {
-	CHECK(say(fd, request, strlen(request)), "send");
+	CHECK(rig_say(fd, request, strlen(request)), "send");
 	expect(fd, text);
 }
 
@@ -110,7 +71,7 @@ static void
 check_well(void)
 {
 	uint64_t before = get(&words.events);
-	int fd = reach();
+	int fd = rig_connect();
 
 	ask(fd, list, "\"name\":\"a\",\"state\":\"enabled\"");
 	ask(fd, pools, "\"name\":\"default\"");
@@ -182,11 +143,11 @@ test_requests(void)
 	int fd;
 
 	begin("requests");
-	fd = reach();
+	fd = rig_connect();
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
 		ask(fd, cases[i].request, cases[i].answer);
 	/* Two at once are two answers. */
-	CHECK(say(fd, list, strlen(list)) && say(fd, pools, strlen(pools)), "send");
+	CHECK(rig_say(fd, list, strlen(list)) && rig_say(fd, pools, strlen(pools)), "send");
 	expect(fd, "\"plugins\":");
 	expect(fd, "\"pools\":");
 	close(fd);
@@ -203,7 +164,7 @@ test_garbage(void)
 	int fd;
 
 	begin("garbage");
-	fd = reach();
+	fd = rig_connect();
 	for (int round = 0; round < 20; round++) {
 		size_t size = 1 + chance_below(&chance, sizeof bytes - 1);
 
@@ -212,7 +173,7 @@ test_garbage(void)
 
 			bytes[i] = i + 1 == size ? '\n' : byte == '\n' ? ' ' : byte;
 		}
-		CHECK(say(fd, bytes, size), "send");
+		CHECK(rig_say(fd, bytes, size), "send");
 		expect(fd, "{\"ok\":false,\"error\":");
 	}
 	ask(fd, list, "\"ok\":true");
@@ -229,19 +190,19 @@ test_pieces(void)
 
 	begin("pieces");
 	for (size_t size = 0; size + 1 < sizeof request - 1; size++) {
-		fd = reach();
-		CHECK(say(fd, request, size), "send");
+		fd = rig_connect();
+		CHECK(rig_say(fd, request, size), "send");
 		if (size % 2)
 			shutdown(fd, SHUT_WR);
 		close(fd);
 	}
 	CHECK(words.disables == 0, "half a request was taken for a whole one");
-	fd = reach();
+	fd = rig_connect();
 	for (size_t i = 0; list[i]; i++)
-		CHECK(say(fd, list + i, 1), "send");
+		CHECK(rig_say(fd, list + i, 1), "send");
 	expect(fd, "\"plugins\":");
 	/* A whole request whose sender does not wait for the answer is done all the same. */
-	CHECK(say(fd, request, sizeof request - 1), "send");
+	CHECK(rig_say(fd, request, sizeof request - 1), "send");
 	close(fd);
 	wait_for(&words.disables, 1, "a request without a reader");
 	rig_check_answer(host, "{\"verb\":\"plugin.enable\",\"name\":\"a\"}", "{\"ok\":true}");
@@ -258,23 +219,23 @@ test_long(void)
 	CHECK(text, "malloc");
 	begin("long lines");
 	memset(text, 'x', 1 << 20);
-	fd = reach();
-	say(fd, text, 1 << 20);         /* may find the other side gone */
+	fd = rig_connect();
+	rig_say(fd, text, 1 << 20);         /* may find the other side gone */
 	close(fd);
-	fd = reach();
-	CHECK(say(fd, text, WI_CONTROL_LINE_MAX + 1), "send");
+	fd = rig_connect();
+	CHECK(rig_say(fd, text, WI_CONTROL_LINE_MAX + 1), "send");
 	expect(fd, "a line has at most 65536 bytes");
 	CHECK(!hear(fd), "the connection goes on");
 	close(fd);
 	memset(text, '[', 60000);
 	text[60000] = '\n';
-	fd = reach();
+	fd = rig_connect();
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-	CHECK(say(fd, text, 60001), "send");
+	CHECK(rig_say(fd, text, 60001), "send");
 	expect(fd, "nested deeper than a request is");
 	for (int i = 0; i < 30000; i++)
 		memcpy(text + 2 * i, "{\"", 2);
-	CHECK(say(fd, text, 60001), "send");
+	CHECK(rig_say(fd, text, 60001), "send");
 	expect(fd, "\"ok\":false");
 	close(fd);
 	end();
@@ -298,7 +259,7 @@ test_crowd(void)
 	threads = holdings_take().threads;
 	kb = resident_kb();
 	for (int i = 0; i < CROWD; i++) {
-		fds[i] = try_connect(rig_path("c.sock"));
+		fds[i] = rig_try_connect(rig_path("c.sock"));
 		CHECK(fds[i] >= 0 || errno == EMFILE, "%d: %s", i, strerror(errno));
 		if (i % 100 == 0)
 			check_well();
@@ -320,9 +281,9 @@ test_slow(void)
 	uint64_t begun;
 
 	begin("slow ones");
-	deaf = reach();
-	mute = reach();
-	CHECK(say(mute, "{", 1), "send");
+	deaf = rig_connect();
+	mute = rig_connect();
+	CHECK(rig_say(mute, "{", 1), "send");
 	begun = now_ns();
 	while (send(deaf, list, strlen(list), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
 		continue;
@@ -348,10 +309,10 @@ stranger(bool opened)
 	if (child == 0) {
 		if (setgid(65534) != 0 || setuid(65534) != 0)
 			_exit(9);
-		fd = try_connect(rig_path("c.sock"));
+		fd = rig_try_connect(rig_path("c.sock"));
 		if (fd < 0)
 			_exit(opened ? 2 : errno == EACCES ? 0 : 3);
-		say(fd, list, strlen(list));
+		rig_say(fd, list, strlen(list));
 		_exit(hear(fd) ? 1 : 0);
 	}
 	CHECK(waitpid(child, &status, 0) == child && status == 0, "%x", status);
@@ -517,10 +478,10 @@ test_hanging(void)
 	rig_check_answer(host, "{\"verb\":\"plugin.disable\",\"name\":\"a\"}", "{\"ok\":true}");
 	set(&hang, 1);
 	words.in_enable = wait_in_enable;
-	stuck = reach();
-	CHECK(say(stuck, enable, strlen(enable)), "send");
+	stuck = rig_connect();
+	CHECK(rig_say(stuck, enable, strlen(enable)), "send");
 	wait_for(&hanging, 1, "enable");
-	fd = reach();
+	fd = rig_connect();
 	ask(fd, list, "\"plugins\":");
 	ask(fd, pools, "\"pools\":");
 	ask(fd, "{\"verb\":\"status\"}\n", "\"ok\":true");
@@ -529,7 +490,7 @@ test_hanging(void)
 	close(fd);
 	/* It is not the one that makes room for others. */
 	for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++) {
-		fds[i] = reach();
+		fds[i] = rig_connect();
 		ask(fds[i], list, "\"plugins\":");
 	}
 	set(&hang, 0);
@@ -553,8 +514,8 @@ test_leak(void)
 	set(&hang, 1);
 	set(&hanging, 0);
 	words.in_enable = wait_in_enable;
-	stuck = reach();
-	CHECK(say(stuck, enable, strlen(enable)), "send");
+	stuck = rig_connect();
+	CHECK(rig_say(stuck, enable, strlen(enable)), "send");
 	wait_for(&hanging, 1, "enable");
 	begun = now_ns();
 	CHECK_STATUS(WEIR_ETIMEDOUT, weir_host_close(host, 100 * MILLISECOND, NULL));

@@ -2,11 +2,14 @@
 /* host_rig.c - see host_rig.h. */
 #include "host_rig.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 char rig_directory[32];
@@ -90,6 +93,45 @@ note(void *context, int level, const char *id, const char *text)
 	used = strlen(log_text);
 	snprintf(log_text + used, sizeof log_text - used, "%d %s %s\n", level, id, text);
 	pthread_mutex_unlock(&log_lock);
+}
+
+int
+rig_try_connect(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	CHECK(fd >= 0 && strlen(path) < sizeof address.sun_path, "socket: %d", errno);
+	strcpy(address.sun_path, path);
+	if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+int
+rig_connect(void)
+{
+	int fd = rig_try_connect(rig_path("c.sock"));
+
+	CHECK(fd >= 0, "connect: %s", strerror(errno));
+	return fd;
+}
+
+bool
+rig_say(int fd, const void *bytes, size_t size)
+{
+	const char *at = bytes;
+
+	while (size > 0) {
+		ssize_t sent = send(fd, at, size, MSG_NOSIGNAL);
+
+		if (sent <= 0)
+			return false;
+		at += sent;
+		size -= (size_t)sent;
+	}
+	return true;
 }
 
 bool

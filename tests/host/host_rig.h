@@ -36,6 +36,12 @@ void rig_check_problem(const char *text);
 const char *rig_ask(weir_host *host, const char *request);
 void rig_check_answer(weir_host *host, const char *request, const char *text);
 
+/* A connection to a socket's path, -1: nobody listens; to c.sock in the directory, where somebody must. */
+int rig_try_connect(const char *path);
+int rig_connect(void);
+/* All of it, however long that takes. False: the other end has gone. */
+bool rig_say(int fd, const void *bytes, size_t size);
+
 /* Since the last rig_forget(). */
 bool rig_logged(const char *text);
 void rig_forget(void);

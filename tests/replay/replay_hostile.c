@@ -41,34 +41,6 @@ struct frames {
 	size_t size;
 };
 
-static int
-reach(void)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	strcpy(address.sun_path, rig_path("c.sock"));
-	CHECK(fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0, "connect: %s",
-	      strerror(errno));
-	return fd;
-}
-
-static bool
-say(int fd, const void *bytes, size_t size)
-{
-	const char *at = bytes;
-
-	while (size > 0) {
-		ssize_t sent = send(fd, at, size, MSG_NOSIGNAL);
-
-		if (sent <= 0)
-			return false;
-		at += sent;
-		size -= (size_t)sent;
-	}
-	return true;
-}
-
 /* The next line, without its end; "": the connection has ended. */
 static const char *
 hear(int fd)
@@ -90,9 +62,9 @@ hear(int fd)
 static int
 begin(void)
 {
-	int fd = reach();
+	int fd = rig_connect();
 
-	CHECK(say(fd, REQUEST, strlen(REQUEST)), "request");
+	CHECK(rig_say(fd, REQUEST, strlen(REQUEST)), "request");
 	CHECK(strcmp(hear(fd), "{\"ok\":true}") == 0, "not begun");
 	return fd;
 }
@@ -165,7 +137,7 @@ refused(const char *what, const struct frames *frames, uint64_t good, const char
 	int fd = begin();
 	const char *answer;
 
-	say(fd, frames->bytes, frames->size);
+	rig_say(fd, frames->bytes, frames->size);
 	answer = hear(fd);
 	CHECK(strncmp(answer, "{\"ok\":false", 11) == 0 && strstr(answer, words), "%s: %s; wanted: %s", what, answer,
 	      words);
@@ -275,12 +247,12 @@ check_requests(void)
 	};
 
 	for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
-		int fd = reach();
+		int fd = rig_connect();
 
-		say(fd, requests[i], strlen(requests[i]));
+		rig_say(fd, requests[i], strlen(requests[i]));
 		CHECK(strncmp(hear(fd), "{\"ok\":false", 11) == 0, "%s", requests[i]);
 		/* Still one of lines. */
-		say(fd, "{\"verb\":\"status\"}\n", 18);
+		rig_say(fd, "{\"verb\":\"status\"}\n", 18);
 		CHECK(strncmp(hear(fd), "{\"ok\":true", 10) == 0, "%s", requests[i]);
 		close(fd);
 	}
@@ -295,7 +267,7 @@ check_good(bool bytewise)
 {
 	struct frames frames = { .size = 0 };
 	uint64_t before = get(&replayed);
-	int fd = reach();
+	int fd = rig_connect();
 
 	put(&frames, REQUEST, strlen(REQUEST));
 	put_topic(&frames, "a.b");
@@ -308,9 +280,9 @@ check_good(bool bytewise)
 	put_flush(&frames);
 	if (bytewise)
 		for (size_t i = 0; i < frames.size; i++)
-			CHECK(say(fd, frames.bytes + i, 1), "byte %zu", i);
+			CHECK(rig_say(fd, frames.bytes + i, 1), "byte %zu", i);
 	else
-		CHECK(say(fd, frames.bytes, frames.size), "frames");
+		CHECK(rig_say(fd, frames.bytes, frames.size), "frames");
 	CHECK(strcmp(hear(fd), "{\"ok\":true}") == 0, "begun");
 	for (int i = 0; i < 2; i++)
 		CHECK(strcmp(hear(fd), "{\"ok\":true,\"through\":5}") == 0, "a flush");
@@ -333,9 +305,9 @@ check_cuts(void)
 	put_number(&frames, 2);
 	for (size_t cut = 0; cut <= frames.size; cut++) {
 		uint64_t before = committed(), most = cut < first ? 0 : cut < frames.size ? 1 : 2;
-		int fd = reach();
+		int fd = rig_connect();
 
-		say(fd, frames.bytes, cut);
+		rig_say(fd, frames.bytes, cut);
 		shutdown(fd, SHUT_WR);
 		while (*hear(fd))
 			continue;
@@ -369,7 +341,7 @@ check_timeout(void)
 	put_topic(&frames, "a.b");
 	put_number(&frames, 1);
 	put_flush(&frames);
-	say(fd, frames.bytes, frames.size);
+	rig_say(fd, frames.bytes, frames.size);
 	CHECK(strstr(hear(fd), "events not yet through all pools: 1"), "no time limit");
 	set(&slow_ns, 0);
 	close(fd);
@@ -390,7 +362,7 @@ check_gone(void)
 	for (uint64_t number = 1; number <= 1500; number++) {
 		put_number(&frames, number);
 		if (number % 500 == 0) {
-			say(fd, frames.bytes, frames.size);
+			rig_say(fd, frames.bytes, frames.size);
 			frames.size = 0;
 		}
 	}
@@ -414,14 +386,14 @@ check_patience(void)
 	put_topic(&frames, "a.b");
 	put_number(&frames, 1);
 	put_flush(&frames);
-	CHECK(say(fd, frames.bytes, frames.size), "frames");
+	CHECK(rig_say(fd, frames.bytes, frames.size), "frames");
 	CHECK(strstr(hear(fd), "\"through\":1"), "a flush");
 	sleep_ns(2 * IDLE_MS * MILLISECOND);
 	frames.size = 0;
 	put_number(&frames, 2);
-	CHECK(say(fd, frames.bytes, 5), "it has gone while it was between two frames");
+	CHECK(rig_say(fd, frames.bytes, 5), "it has gone while it was between two frames");
 	begun = now_ns();
-	for (size_t i = 5; i < 40 && say(fd, frames.bytes + i, 1); i++)
+	for (size_t i = 5; i < 40 && rig_say(fd, frames.bytes + i, 1); i++)
 		sleep_ns(IDLE_MS / 10 * MILLISECOND);
 	CHECK(*hear(fd) == '\0' && now_ns() - begun < 3 * IDLE_MS * MILLISECOND, "it waits for a slow frame");
 	close(fd);
@@ -457,7 +429,7 @@ send_garbage(void *context)
 
 	while (!get(&stop)) {
 		struct frames frames = { .size = 0 };
-		int fd = reach();
+		int fd = rig_connect();
 
 		put(&frames, REQUEST, strlen(REQUEST));
 		put_topic(&frames, "a.b");
@@ -470,7 +442,7 @@ send_garbage(void *context)
 		for (uint32_t changes = chance_below(&chance, 4); changes > 0; changes--)
 			frames.bytes[strlen(REQUEST) + chance_below(&chance, (uint32_t)(frames.size - strlen(REQUEST)))] =
 				(unsigned char)chance_next(&chance);
-		say(fd, frames.bytes, chance_one_in(&chance, 3) ? chance_below(&chance, (uint32_t)frames.size)
+		rig_say(fd, frames.bytes, chance_one_in(&chance, 3) ? chance_below(&chance, (uint32_t)frames.size)
 		                                                 : frames.size);
 		if (chance_one_in(&chance, 2)) {
 			shutdown(fd, SHUT_WR);
@@ -495,9 +467,9 @@ flood(void)
 	for (uintptr_t i = 1; i < 5; i++)
 		CHECK(pthread_create(&threads[i], NULL, send_garbage, (void *)i) == 0, "thread");
 	for (end = now_ns() + support_duration_ns(); now_ns() < end;) {
-		int fd = reach();
+		int fd = rig_connect();
 
-		say(fd, "{\"verb\":\"status\"}\n", 18);
+		rig_say(fd, "{\"verb\":\"status\"}\n", 18);
 		CHECK(strncmp(hear(fd), "{\"ok\":true", 10) == 0, "who asks properly is not answered");
 		close(fd);
 		CHECK(SANITIZED || resident_kb() < kb + SLACK_KB, "%llu KB more", (ull)(resident_kb() - kb));
@@ -529,7 +501,7 @@ send_for_ever(void *context)
 
 	(void)context;
 	put_topic(&frames, "a.b");
-	for (uint64_t number = 1; say(fd, frames.bytes, frames.size); number++) {
+	for (uint64_t number = 1; rig_say(fd, frames.bytes, frames.size); number++) {
 		frames.size = 0;
 		put_number(&frames, number);
 	}
