@@ -111,6 +111,17 @@ run_powered(void *context)
 	run_script(context);
 }
 
+static void
+run_failing(void *context)
+{
+	struct script *script = context;
+	int code;
+
+	power_begin(power_seed);
+	code = script_run_stubborn(script, 20);
+	CHECK(code == 0, "code %d: %s", code, script->problem);
+}
+
 /* Of commit nothing is lost; of batched what is left is a whole beginning. */
 static void
 lose_power(enum wi_durability durability, uint64_t times)
@@ -146,6 +157,40 @@ lose_power(enum wi_durability durability, uint64_t times)
 	}
 	printf("lost power %llu times after %llu acknowledged rows, durability %d: acknowledged rows "
 	       "were lost %llu times\n", (ull)times, (ull)rows, durability, (ull)lost);
+}
+
+/*
+ * A synchronization fails, and power is lost later: the system holds what the disk did not get for
+ * written, and what is acknowledged behind it must not build on that.
+ */
+static void
+lose_power_after_failure(uint64_t times)
+{
+	struct chance chance = chance_begin(79);
+	uint64_t syncs = 40, rows = 0;
+	struct script script;
+
+	support_phase("losing power after a failure");
+	for (uint64_t i = 0; i < times; i++) {
+		script_begin(&script, WI_DURABILITY_COMMIT);
+		script.recorded = shared;
+		*shared = 0;
+		shim_reset(SHIM_SYNC);
+		shim->power = 1;
+		shim->kill_at = 2 + chance_below(&chance, (uint32_t)syncs);
+		shim->fail_at = 1 + chance_below(&chance, (uint32_t)shim->kill_at - 1);
+		shim->fail_until = shim->fail_at;
+		power_seed = chance_next(&chance);
+		if (!in_child(run_failing, &script))
+			syncs = shim->calls;
+		shim_reset(0);
+		rows += *shared;
+		script_check(&script, "power after a failure", i);
+		go_on(&script, "power after a failure", i);
+		script_end(&script);
+	}
+	printf("lost power %llu times after a failure and %llu acknowledged rows: none was lost\n",
+	       (ull)times, (ull)rows);
 }
 
 /* -- at random, through a bus ----------------------------------------------- */
@@ -324,6 +369,7 @@ main(int argc, char **argv)
 	if (chosen(argc, argv, "power")) {
 		lose_power(WI_DURABILITY_COMMIT, times);
 		lose_power(WI_DURABILITY_BATCHED, times);
+		lose_power_after_failure(times);
 	}
 	if (chosen(argc, argv, "random"))
 		kill_at_random(times);

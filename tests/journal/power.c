@@ -175,6 +175,15 @@ lose(struct power_file *file)
 }
 
 void
+power_forgot(struct power_file *file)
+{
+	if (!file)
+		return;
+	lose(file);
+	forget_changes(file);
+}
+
+void
 power_cut(void)
 {
 	for (unsigned i = 0; i < file_count; i++) {

@@ -18,6 +18,8 @@ struct power_file *power_find(const char *path);
 void power_wrote(struct power_file *file, const void *bytes, int size, int64_t at);
 void power_truncated(struct power_file *file, int64_t size);
 void power_synced(struct power_file *file);
+/* A synchronization failed: what did not come to the disk never will, though reads go on seeing it. */
+void power_forgot(struct power_file *file);
 void power_deleted(const char *path);
 /* Makes the files what the loss leaves of them. */
 void power_cut(void);

@@ -100,8 +100,11 @@ shim_sync(sqlite3_file *file, int flags)
 {
 	int code;
 
-	if (count(SHIM_SYNC))
+	if (count(SHIM_SYNC)) {
+		if (get(&shim->power))
+			power_forgot(((struct file *)file)->power);
 		return SQLITE_IOERR_FSYNC;
+	}
 	code = inner(file)->pMethods->xSync(inner(file), flags);
 	if (get(&shim->power) && code == SQLITE_OK)
 		power_synced(((struct file *)file)->power);

@@ -133,6 +133,37 @@ wi_database_create(sqlite3 *database)
 	return wi_database_create_as(database, &form);
 }
 
+static int
+rewrite(sqlite3_file *log)
+{
+	char bytes[4096];
+	sqlite3_int64 size = 0;
+	int code = log->pMethods->xFileSize(log, &size), part;
+
+	for (sqlite3_int64 at = 0; at < size && code == SQLITE_OK; at += part) {
+		part = size - at < (sqlite3_int64)sizeof bytes ? (int)(size - at) : (int)sizeof bytes;
+		code = log->pMethods->xRead(log, bytes, part, at);
+		if (code == SQLITE_OK)
+			code = log->pMethods->xWrite(log, bytes, part, at);
+	}
+	return code == SQLITE_OK && size ? log->pMethods->xSync(log, SQLITE_SYNC_FULL) : code;
+}
+
+int
+wi_database_rewrite_log(sqlite3 *database)
+{
+	sqlite3_file *log = NULL;
+	int code = sqlite3_exec(database, "BEGIN IMMEDIATE", NULL, NULL, NULL), ended;
+
+	if (code == SQLITE_OK)
+		code = sqlite3_file_control(database, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+	if (code == SQLITE_OK && log && log->pMethods)
+		code = rewrite(log);
+	ended = sqlite3_get_autocommit(database) ? SQLITE_OK :
+	                                           sqlite3_exec(database, "ROLLBACK", NULL, NULL, NULL);
+	return code == SQLITE_OK ? ended : code;
+}
+
 int
 wi_database_number(sqlite3 *database, const char *sql, int64_t *ret_number)
 {

@@ -363,8 +363,8 @@ begin_file(struct wi_store *store, uint64_t number, uint64_t before)
 
 /*
  * After a failure. The write-ahead log may hold pages that the system could not write and has
- * forgotten to be dirty: they are brought into the file, which writes them anew, and the log begins
- * from its start. Then the rows since the last good commit are read back.
+ * forgotten to be dirty: go_on() has written them again, now they are brought into the file, and the
+ * log begins from its start. Then the rows since the last good commit are read back.
  */
 static int
 check_after_failure(struct wi_store *store)
@@ -418,6 +418,10 @@ go_on(struct wi_store *store, uint64_t number)
 	code = write_ahead(store);
 	if (code != SQLITE_OK)
 		return code;
+	/* A failure may also have been that of a process before this one. */
+	code = wi_database_rewrite_log(store->database);
+	if (code != SQLITE_OK)
+		return fail_sqlite(store, number, code, "its log cannot be written");
 	if (store->known)
 		return check_after_failure(store);
 	code = find_end(store->database, &head, &store->end);
