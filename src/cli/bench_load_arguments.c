@@ -42,7 +42,7 @@ static const struct argp_option options_help[] = {
 	{"pool", OPTION_LONG + 10, "SPEC", 0,
 	 "One more pool, or options of one that there is; may be given again. SPEC: "
 	 "NAME[:OPTION=VALUE,...]. Options: dispatchers=N, wait=HOW, order=producer|key, "
-	 "behind=hold|skip, after=POOL+POOL, batch=N, sleep=TIME, spin=TIME, cpus=0+2", 0},
+	 "behind=hold|skip, after=POOL+POOL, batch=N, sleep=TIME, spin=TIME, cpus=0+2, nice=N", 0},
 	{"ring-size", OPTION_LONG + 17, "BYTES", 0,
 	 "Room of each producer, a power of two (256k)", 0},
 

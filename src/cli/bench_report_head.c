@@ -109,6 +109,8 @@ write_pool(const struct wi_pool_spec *spec, const char *label, FILE *stream)
 		fputs(", order key", stream);
 	if (spec->behind == WEIR_BEHIND_SKIP)
 		fputs(", skips", stream);
+	if (spec->nice > 0)
+		fprintf(stream, ", nice %" PRIu64, spec->nice);
 	for (uint32_t i = 0; i < spec->after_count; i++)
 		fprintf(stream, "%s%s", i == 0 ? ", after " : "+", spec->after[i]);
 	fputc('\n', stream);

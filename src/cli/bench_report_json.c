@@ -76,6 +76,7 @@ make_pool(const struct wi_pool_spec *spec)
 	put_text(object, "order", spec->order == WEIR_ORDER_KEY ? "key" : "producer");
 	put_text(object, "behind", spec->behind == WEIR_BEHIND_SKIP ? "skip" : "hold");
 	put_text(object, "cpus", spec->cpus);
+	put_count(object, "nice", spec->nice);
 	for (uint32_t i = 0; i < spec->after_count; i++)
 		json_array_append_new(after, json_string(spec->after[i]));
 	json_object_set_new(object, "after", after);

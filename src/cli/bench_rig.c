@@ -38,6 +38,7 @@ thread_begin(void *context, uint32_t dispatcher)
 {
 	struct wi_bench_pool *pool = context;
 
+	wi_pool_be_nice(pool->spec->nice);
 	wi_bench_dispatcher_begin(&pool->dispatchers[dispatcher]);
 }
 

@@ -67,7 +67,7 @@ static const struct argp_option options_help[] = {
 	{"pool", OPTION_POOL, "NAME[:OPTION=VALUE,...]", 0,
 	 "One more pool, with a place of its own in every ring; may be given again. Options: "
 	 "dispatchers=N, wait=HOW, batch=N, sleep=TIME (of wait=poll), spin=TIME (of wait=adaptive), "
-	 "cpus=0+2, after=POOL+POOL (behind these; \"default\" is the first pool), order=producer|key "
+	 "cpus=0+2, nice=N, after=POOL+POOL (behind these; \"default\" is the first pool), order=producer|key "
 	 "(what is in order: each producer's events, or each key's, with the dispatchers at work "
 	 "on different keys), behind=hold|skip (a full ring waits for the pool, or the pool skips "
 	 "and is told what, as events of the topic weir.gap)", 0},

@@ -46,6 +46,8 @@ write_pool(const struct wi_pool_spec *spec, FILE *stream)
 		fprintf(stream, "batch = %" PRIu64 "\n", spec->batch_count_max);
 	if (spec->cpus != NULL)
 		fprintf(stream, "cpus = %s\n", spec->cpus);
+	if (spec->nice > 0)
+		fprintf(stream, "nice = %" PRIu64 "\n", spec->nice);
 	if (spec->order == WEIR_ORDER_KEY)
 		fputs("order = key\n", stream);
 	if (spec->behind == WEIR_BEHIND_SKIP)
@@ -215,6 +217,9 @@ set_options(const struct wi_bench_plan *plan, size_t index, FILE *stream)
 		set(index, "cpus", stream);
 		fprintf(stream, "\"%s\";\n", spec->cpus);
 	}
+	if (spec->nice > 0)
+		fprintf(stream, "/* nice %" PRIu64 ": in this pool's thread_begin, nice(%" PRIu64 ") */\n",
+			spec->nice, spec->nice);
 	if (spec->order == WEIR_ORDER_KEY)
 		set_word(index, "order", "WEIR_ORDER_KEY", stream);
 	if (spec->behind == WEIR_BEHIND_SKIP)

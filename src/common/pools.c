@@ -4,11 +4,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "quantity.h"
 
 #define OPTIONS                                                                                    \
-	"it is dispatchers=N, wait=HOW, batch=N, sleep=TIME, spin=TIME, cpus=0+2, "                \
+	"it is dispatchers=N, wait=HOW, batch=N, sleep=TIME, spin=TIME, cpus=0+2, nice=N, "        \
 	"order=producer|key, "                                                                     \
 	"behind=hold|skip or after=POOL+POOL"
 
@@ -64,13 +65,13 @@ set_cpus(struct wi_pool_spec *spec, char *value)
 		*plus = ',';
 }
 
-enum name { DISPATCHERS, WAIT, BATCH, SLEEP, SPIN, CPUS, ORDER, BEHIND, AFTER, NAME_COUNT };
+enum name { DISPATCHERS, WAIT, BATCH, SLEEP, SPIN, CPUS, NICE, ORDER, BEHIND, AFTER, NAME_COUNT };
 
 static enum name
 find_name(const char *text)
 {
 	static const char *const names[] = {"dispatchers", "wait",  "batch",  "sleep", "spin",
-					    "cpus",	   "order", "behind", "after"};
+					    "cpus",	   "nice",  "order",  "behind", "after"};
 	int name = 0;
 
 	while (name < NAME_COUNT && strcmp(names[name], text) != 0)
@@ -108,6 +109,10 @@ wi_pool_spec_set(struct wi_pool_spec *spec, const char *name, char *value)
 		break;
 	case CPUS:
 		set_cpus(spec, value);
+		break;
+	case NICE:
+		wanted = "nice: a whole number from 0 to 19";
+		good = wi_quantity_count(value, 0, 19, &spec->nice);
 		break;
 	case ORDER:
 		wanted = "order: producer or key";
@@ -212,6 +217,22 @@ wi_pools_problem(weir_status status)
 	}
 }
 
+/* On Linux it is the thread's. Anybody may be nicer, so it does not fail. */
+void
+wi_pool_be_nice(uint64_t by)
+{
+	int now = nice((int)by);
+
+	(void)now;
+}
+
+static void
+thread_begin(void *context, uint32_t dispatcher)
+{
+	(void)dispatcher;
+	wi_pool_be_nice((uintptr_t)context);
+}
+
 weir_pool_options
 wi_pool_options(const struct wi_pool_spec *spec)
 {
@@ -229,6 +250,10 @@ wi_pool_options(const struct wi_pool_spec *spec)
 	options.thread_begin = spec->thread_begin;
 	options.thread_end = spec->thread_end;
 	options.thread_context = spec->thread_context;
+	if (spec->thread_begin == NULL && spec->nice > 0) {
+		options.thread_begin = thread_begin;
+		options.thread_context = (void *)(uintptr_t)spec->nice;
+	}
 	return options;
 }
 

@@ -14,7 +14,7 @@ enum { WI_POOL_AFTER_MAX = 16 };
 struct wi_pool_spec {
 	char *text;                     /* "NAME\0rest", cut up */
 	const char *name;
-	uint64_t dispatcher_count, batch_count_max, sleep_ns, spin_ns;
+	uint64_t dispatcher_count, batch_count_max, sleep_ns, spin_ns, nice;
 	weir_wait wait;
 	weir_order order;
 	weir_behind behind;
@@ -22,7 +22,7 @@ struct wi_pool_spec {
 	bool wait_given, cpus_given;
 	const char *after[WI_POOL_AFTER_MAX];
 	uint32_t after_count;
-	/* The caller's, for weir_pool_options. */
+	/* The caller's, for weir_pool_options; then it is also its to be nice. */
 	void (*thread_begin)(void *context, uint32_t dispatcher);
 	void (*thread_end)(void *context, uint32_t dispatcher);
 	void *thread_context;
@@ -35,7 +35,7 @@ struct wi_pool_specs {
 };
 
 /*
- * One setting of a pool: dispatchers, wait, batch, sleep, spin, cpus, order, behind, after.
+ * One setting of a pool: dispatchers, wait, batch, sleep, spin, cpus, nice, order, behind, after.
  * `value` is cut up and kept. NULL, or "NAME: what it must be", or which settings there are.
  */
 const char *wi_pool_spec_set(struct wi_pool_spec *spec, const char *name, char *value);
@@ -55,6 +55,9 @@ weir_status wi_pools_open(struct wi_pool_specs *specs, weir_bus *bus, const char
 
 /* What wi_pools_open() answered, in words. */
 const char *wi_pools_problem(weir_status status);
+
+/* The calling thread gives way to others by so much more. */
+void wi_pool_be_nice(uint64_t by);
 
 /* All but `after`. */
 weir_pool_options wi_pool_options(const struct wi_pool_spec *spec);

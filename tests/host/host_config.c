@@ -178,7 +178,7 @@ test_values(void)
 		"[pool.default]\n dispatchers = 2\n"
 		"[plugin.x]\n file = x\n enabled = off\n pool = late\n failures = 9\n k = a = b\n empty =\n"
 		"[pool.late]\n after = early, default\n"
-		"[pool.early]\n cpus = 0,2-3\n wait = poll\n sleep = 1ms\n batch = 5\n");
+		"[pool.early]\n cpus = 0,2-3\n wait = poll\n sleep = 1ms\n batch = 5\n nice = 7\n");
 	struct wi_config_plugin *plugin = &config->plugins[0];
 
 	support_phase("values");
@@ -193,8 +193,8 @@ test_values(void)
 	CHECK(config->pool_count == 2 && strcmp(config->pools[0].spec.name, "early") == 0 &&
 	      strcmp(config->pools[1].spec.name, "late") == 0, "the pool in front goes first");
 	CHECK(config->pools[1].spec.after_count == 2, "after");
-	CHECK(strcmp(config->pools[0].spec.cpus, "0,2-3") == 0 && config->pools[0].spec.sleep_ns == MILLISECOND,
-	      "early");
+	CHECK(strcmp(config->pools[0].spec.cpus, "0,2-3") == 0 && config->pools[0].spec.sleep_ns == MILLISECOND &&
+	      config->pools[0].spec.nice == 7, "early");
 	CHECK(config->plugin_count == 1 && !plugin->enabled && plugin->failures_max == 9 &&
 	      plugin->setting_count == 2, "plugin");
 	CHECK(strcmp(plugin->settings[0].value, "a = b") == 0 && plugin->settings[1].value[0] == '\0', "settings");

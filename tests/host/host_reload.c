@@ -144,12 +144,15 @@ static void
 test_pools(void)
 {
 	begin("pools come");
-	file("[pool.late]\nafter = early\n[pool.early]\n" A "pool = late\n", (void *)&first);
+	file("[pool.late]\nafter = early\n[pool.early]\nnice = 7\n" A "pool = late\n", (void *)&first);
 	open_host();
 	rig_publish(host, 10);
 	CHECK(first.events == 10, "events");
+	CHECK(thread_nice("weir:early/0") == thread_nice("weir:default/0") + 7, "nice %d, default %d",
+	      thread_nice("weir:early/0"), thread_nice("weir:default/0"));
+	CHECK(thread_nice("weir:late/0") == thread_nice("weir:default/0"), "nice %d", thread_nice("weir:late/0"));
 	rig_check_answer(host, "{\"verb\":\"pool.list\"}", "{\"name\":\"late\",\"after\":[\"early\"]");
-	file("[pool.late]\nafter = early\n[pool.early]\n[pool.last]\nafter = late\n" A "pool = last\n", (void *)&first);
+	file("[pool.late]\nafter = early\n[pool.early]\nnice = 7\n[pool.last]\nafter = late\n" A "pool = last\n", (void *)&first);
 	reload();
 	rig_publish(host, 10);
 	CHECK(first.events == 20, "events");

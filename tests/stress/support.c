@@ -225,6 +225,42 @@ holdings_take(void)
 	};
 }
 
+/* Fields of /proc/PID/stat behind the name's bracket: the 17th is how nice. */
+static bool
+read_nice(const char *task, const char *name, int *ret_nice)
+{
+	char path[300], text[512], wanted[32];
+	FILE *file;
+	char *at = NULL;
+
+	snprintf(path, sizeof path, "/proc/self/task/%.200s/stat", task);
+	snprintf(wanted, sizeof wanted, "(%.15s) ", name);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	if (fgets(text, sizeof text, file) && (at = strstr(text, wanted)))
+		for (int field = 3; at && field <= 19; field++)
+			at = strchr(at + 1, ' ');
+	fclose(file);
+	if (at)
+		*ret_nice = atoi(at);
+	return at != NULL;
+}
+
+int
+thread_nice(const char *name)
+{
+	DIR *directory = opendir("/proc/self/task");
+	struct dirent *entry;
+	int found = -100;
+
+	CHECK(directory, "/proc/self/task");
+	while (found == -100 && (entry = readdir(directory)))
+		read_nice(entry->d_name, name, &found);
+	closedir(directory);
+	return found;
+}
+
 void
 holdings_check(struct holdings before, unsigned slack)
 {

@@ -101,6 +101,9 @@ struct holdings holdings_take(void);
  */
 void holdings_check(struct holdings before, unsigned slack);
 
+/* How nice the thread of that name is; -100: there is none. */
+int thread_nice(const char *name);
+
 /* Kilobytes of resident memory. */
 uint64_t resident_kb(void);
 
