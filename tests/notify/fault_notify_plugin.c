@@ -25,11 +25,17 @@ static void
 open_host(const char *more)
 {
 	unlink(rig_path("spool.db"));
-	unlink(rig_path("spool.db-journal"));
+	unlink(rig_path("spool.db-wal"));
+	unlink(rig_path("spool.db-shm"));
 	receiver = receiver_open(0, NULL);
 	rig_forget();
 	CHECK(rig_open(notify_config(receiver, "behind=skip", more), NULL, &host) == WEIR_OK, "%s",
 	      rig_problem);
+	for (int i = 0; thread_nice("weir:courier") != thread_nice("weir:default/0") + 10; i++) {
+		/* It is nice a moment after it has its name. */
+		CHECK(i < 2000, "the courier's nice is %d", thread_nice("weir:courier"));
+		sleep_ns(MILLISECOND);
+	}
 }
 
 /* Every identity holds, of the bus and of the spool. */

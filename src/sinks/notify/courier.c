@@ -15,11 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #define SECOND UINT64_C(1000000000)
 #define UNTIL_MOST (25 * 3600 * SECOND) /* further ahead: the clock was set back */
 
-enum { DIGEST_BRIEFS = 20, TURNS = 64 };
+enum { DIGEST_BRIEFS = 20, TURNS = 64, NICE = 10 };
 
 /* One channel's. */
 struct lane {
@@ -363,8 +364,12 @@ static void *
 run(void *context)
 {
 	struct wi_courier *courier = context;
+	int was;
 
 	pthread_setname_np(pthread_self(), "weir:courier");
+	/* On Linux it is the thread's, and to be nicer does not fail. */
+	was = nice(NICE);
+	(void)was;
 	while (!atomic_load(&courier->stop))
 		wi_sender_run(courier->sender, wi_courier_step(courier, wi_now(CLOCK_REALTIME)));
 	return NULL;

@@ -2,7 +2,7 @@
 /*
  * courier.h - takes what is due from the spool, sends it, and puts down what became of it.
  *
- * A thread of its own, with all signals blocked, which never waits for one channel while another has
+ * A thread of its own, with all signals blocked and nicer than others by 10, which never waits for one channel while another has
  * something to do, and holds no lock while it waits for the network.
  *
  *   pace      a bucket of `burst` requests, one more each `interval`, for each channel
