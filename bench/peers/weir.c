@@ -4,7 +4,7 @@
  * the size of the rings.
  *
  * Single class: weir_publish() of a struct on the stack, or, with "+place", weir_reserve(), fill,
- * weir_commit() for each event. Batched: several reserves to a commit. Three consumers are three pools;
+ * weir_commit() for each event. Batched: weir_publish_many(), or, with "+place", several reserves to a commit. Three consumers are three pools;
  * pipeline and diamond are pools `after` others. Handlers are subscribed by a pattern with a
  * wildcard, failures would be counted, the books must balance.
  *
@@ -24,6 +24,7 @@
 #include "work.h"
 
 enum { COPY, PLACE };
+enum { BATCH_MAX = 256 };
 
 #define PATIENCE 20000000000ull
 
@@ -158,6 +159,33 @@ produce_batched(struct bus *bus, struct member *me, const uint32_t size)
 	return weir_commit(producer);
 }
 
+/* Filled beside the ring, and copied there all at once. */
+WORK_INLINE weir_status
+produce_many(struct bus *bus, struct member *me, const uint32_t size)
+{
+	const uint64_t end = team_first(me->load, me->index + 1);
+	weir_producer *producer = bus->producers[me->index];
+	const bool shares = me->load->producers_share;
+	const uint32_t batch = me->load->batch < BATCH_MAX ? me->load->batch : BATCH_MAX;
+	uint64_t all[BATCH_MAX * 256 / 8];
+	weir_item items[BATCH_MAX];
+	weir_status status = WEIR_OK;
+	uint32_t count;
+
+	for (uint64_t i = team_first(me->load, me->index); i < end && !status; i += count) {
+		count = end - i < batch ? (uint32_t)(end - i) : batch;
+		for (uint32_t n = 0; n < count; n++) {
+			uint64_t *words = &all[n * (size / 8)];
+
+			work_fill(words, size, i + n);
+			items[n] = (weir_item){ bus->topics[(i + n) % PEER_TOPICS], size, words };
+		}
+		while ((status = weir_publish_many(producer, items, count)) == WEIR_EFULL)
+			team_pause_full(shares);
+	}
+	return status;
+}
+
 WORK_INLINE weir_status
 produce_by_the_clock(struct bus *bus, struct member *me, const uint32_t size, const int variant)
 {
@@ -189,6 +217,9 @@ produce_by_the_clock(struct bus *bus, struct member *me, const uint32_t size, co
 	batched_##size(struct bus *bus, struct member *me) \
 	{ return produce_batched(bus, me, size); } \
 	static __attribute__((noinline)) weir_status \
+	many_##size(struct bus *bus, struct member *me) \
+	{ return produce_many(bus, me, size); } \
+	static __attribute__((noinline)) weir_status \
 	timed_copy_##size(struct bus *bus, struct member *me) \
 	{ return produce_by_the_clock(bus, me, size, COPY); } \
 	static __attribute__((noinline)) weir_status \
@@ -202,14 +233,14 @@ PRODUCERS(256)
 static void
 produce(struct member *me)
 {
-	static weir_status (*const ways[][5])(struct bus *bus, struct member *me) = {
-		{ copy_8, place_8, timed_copy_8, timed_place_8, batched_8 },
-		{ copy_48, place_48, timed_copy_48, timed_place_48, batched_48 },
-		{ copy_256, place_256, timed_copy_256, timed_place_256, batched_256 },
+	static weir_status (*const ways[][6])(struct bus *bus, struct member *me) = {
+		{ copy_8, place_8, timed_copy_8, timed_place_8, batched_8, many_8 },
+		{ copy_48, place_48, timed_copy_48, timed_place_48, batched_48, many_48 },
+		{ copy_256, place_256, timed_copy_256, timed_place_256, batched_256, many_256 },
 	};
 	const struct peer_load *load = me->load;
 	const unsigned size = load->size == 8 ? 0 : load->size == 48 ? 1 : 2;
-	const unsigned way = load->batch > 1 ? 4 : load->wait->variant + (load->rate ? 2 : 0);
+	const unsigned way = load->batch > 1 ? 4u + (load->wait->variant == COPY) : load->wait->variant + (load->rate ? 2 : 0);
 
 	failed(me->load, ways[size][way](me->context, me));
 }
@@ -352,7 +383,7 @@ close_bus(void *state, struct peer_load *load)
 
 const struct peer peer = {
 	.name = "weir",
-	.what = "weir: weir_publish, or weir_reserve and weir_commit (+place); pools, after",
+	.what = "weir: weir_publish, weir_publish_many, or weir_reserve and weir_commit (+place); pools, after",
 	.package = "",
 	.version = PEER_VERSION,
 	.kind = "weir",

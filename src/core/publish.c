@@ -13,6 +13,9 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #include "base/clock.h"
 #include "base/probe.h"
@@ -454,6 +457,242 @@ wi_publish_failure(struct wi_producer *producer, uint32_t hops, const weir_trace
 	if (failure->payload_copied)
 		memcpy(payload + failure->size, data, failure->payload_copied);
 	return show(producer, position + entry.need, 1);
+}
+
+/* -- several at once -------------------------------------------------------- */
+
+/*
+ * From here on they are written past the caches: with stores of whole lines that nobody fetches
+ * first. What is gained for each line is spent once, on waiting until they have left.
+ */
+enum { PAST_CACHES_MIN = 4096 };
+
+/* With a key, a trace or an origin: record by record. Others: 16 bytes at a time. */
+enum way { EXTENDED, PLAIN, PAST_CACHES };
+
+/* What they have in common. */
+struct many {
+	const weir_item *items;
+	uint32_t count;
+	uint32_t flags;
+	uint32_t topic_count;
+	uint64_t overhead, time;
+};
+
+static void
+write_extended(const struct wi_producer *producer, const struct many *many, const weir_item *item, void *record)
+{
+	struct entry entry = {
+		.topic_flags = item->topic.id | many->flags, .size = item->size, .time = many->time,
+		.trace = producer->inherited_trace,
+	};
+	weir_event *event = write_at(record, &entry);
+
+	if (item->size)
+		memcpy(event + 1, item->data, item->size);
+}
+
+#if defined(__SSE2__)
+static inline __attribute__((always_inline)) void
+store(__m128i *to, __m128i value, bool past)
+{
+	if (past)
+		_mm_stream_si128(to, value);
+	else
+		_mm_store_si128(to, value);
+}
+
+/* The last bytes are filled up with zeros. */
+static inline __attribute__((always_inline)) void
+write_item(uint64_t time, uint32_t flags, const weir_item *item, void *record, bool past)
+{
+	const unsigned char *from = item->data;
+	__m128i *to = record, last;
+	uint32_t left = item->size;
+
+	store(to++, _mm_set_epi64x((long long)time, (long long)weir_header_(left, item->topic.id | flags)), past);
+	for (; left >= sizeof *to; left -= (uint32_t)sizeof *to, from += sizeof *to)
+		store(to++, _mm_loadu_si128((const __m128i *)from), past);
+	if (left) {
+		last = _mm_setzero_si128();
+		memcpy(&last, from, left);
+		store(to, last, past);
+	}
+}
+
+/* Such stores are ordered with nothing, not even by a release: E1 begins here. */
+static void
+end_past_caches(void)
+{
+	_mm_sfence();
+}
+#else
+static void
+write_item(uint64_t time, uint32_t flags, const weir_item *item, void *record, bool past)
+{
+	weir_event *event = record;
+
+	(void)past;
+	event->size = item->size;
+	event->topic_flags = item->topic.id | flags;
+	event->time = time;
+	if (item->size)
+		memcpy(event + 1, item->data, item->size);
+}
+
+static void
+end_past_caches(void)
+{
+}
+#endif
+
+/*
+ * Nobody sees them before the tail says so, so each is checked where it is written, and all are
+ * forgotten if one of them is wrong or does not fit. Where they end, or 0.
+ */
+static inline __attribute__((always_inline)) uint64_t
+write_all(struct wi_producer *producer, const struct many *many, uint64_t position, enum way way)
+{
+	/* Here, since the stores may alias everything. */
+	const uint64_t limit = producer->slow ? producer->room : wi_load_relaxed(&producer->hot.limit);
+	const uint64_t mask = producer->hot.mask, overhead = many->overhead, time = many->time;
+	const uint32_t topic_count = many->topic_count, size_max = producer->hot.size_max, flags = many->flags;
+	const weir_item *item = many->items, *last = item + many->count;
+	unsigned char *bytes = producer->hot.bytes;
+	enum { LINE = 64 };
+
+	for (; item < last; item++) {
+		uint64_t end = position + wi_record_round(item->size, overhead);
+		unsigned char *record = bytes + (position & mask);
+
+		if (WI_UNLIKELY(item->topic.id - WEIR_TOPIC_FIRST_ >= topic_count || item->size > size_max ||
+		                end > limit || (!item->data && item->size)))
+			return 0;
+		for (uint32_t at = 0; way != PAST_CACHES && at < end - position; at += LINE)
+			weir_ask_ahead_((uint64_t *)(record + at), end, limit);
+		if (way == EXTENDED)
+			write_extended(producer, many, item, record);
+		else
+			write_item(time, flags, item, record, way == PAST_CACHES);
+		position = end;
+	}
+	if (way == PAST_CACHES)
+		end_past_caches();
+	return position;
+}
+
+static uint64_t
+write_many(struct wi_producer *producer, const struct many *many, uint64_t position)
+{
+	uint64_t about = many->count * wi_record_round(many->items->size, many->overhead);
+
+	if (many->flags & WI_RECORD_LONGEST)
+		return write_all(producer, many, position, EXTENDED);
+	if (about < PAST_CACHES_MIN)
+		return write_all(producer, many, position, PLAIN);
+	return write_all(producer, many, position, PAST_CACHES);
+}
+
+/* The first tells what holds for all: the gate, hops, a trace, the time. */
+static weir_status
+judge_first(struct wi_producer *producer, struct many *many, uint64_t **ret_counter)
+{
+	struct entry entry;
+	weir_status status;
+
+	*ret_counter = &producer->counts.refused_invalid;
+	if (!many->items)
+		return WEIR_EINVAL;
+	status = judge(producer, many->items->topic, NULL, many->items->data, true, many->items->size, &entry,
+	               ret_counter);
+	if (status != WEIR_OK)
+		return status;
+	many->flags = entry.topic_flags & ~WEIR_TOPIC_MASK_;
+	many->overhead = wi_record_overhead(many->flags);
+	many->time = entry.time;
+	many->topic_count = wi_load_acquire(&producer->lanes->topics->count) - (WEIR_TOPIC_FIRST_ - 1);   /* E8 */
+	return WEIR_OK;
+}
+
+/* WEIR_OK and what they need together, or the status and the counter of a refusal of them all. */
+static WI_COLD weir_status
+judge_each(struct wi_producer *producer, const struct many *many, uint64_t *ret_need, uint64_t **ret_counter)
+{
+	weir_producer_counts *counts = &producer->counts;
+
+	*ret_need = 0;
+	for (uint32_t i = 0; i < many->count; i++) {
+		const weir_item *item = &many->items[i];
+
+		*ret_counter = &counts->refused_invalid;
+		if (item->topic.id - WEIR_TOPIC_FIRST_ >= many->topic_count || (!item->data && item->size))
+			return WEIR_EINVAL;
+		*ret_counter = &counts->refused_size;
+		if (item->size > producer->hot.size_max)
+			return WEIR_ETOOBIG;
+		*ret_need += wi_record_round(item->size, many->overhead);
+	}
+	return *ret_need <= producer->hot.mask + 1 - producer->kept ? WEIR_OK : WEIR_ETOOBIG;
+}
+
+/* Each of them. Ends the call. */
+static weir_status
+refuse_many(struct wi_producer *producer, const struct many *many, uint64_t *counter, weir_status status)
+{
+	trace_refused(producer, 0, 0, status);
+	wi_add_own(counter, many->count);
+	return leave(producer, status);
+}
+
+/* They were not written as they came: because of one of them, or for want of room, or they are not to be. */
+static WI_COLD weir_status
+publish_many_slowly(struct wi_producer *producer, const struct many *many)
+{
+	uint64_t *counter, position = tail_of(producer)->position, need;
+	struct entry first = { .topic_flags = many->items->topic.id, .size = many->items->size };
+	weir_status status = judge_each(producer, many, &need, &counter);
+
+	if (status != WEIR_OK)
+		return refuse_many(producer, many, counter, status);
+	if (disabled(producer))
+		return refuse_many(producer, many, &producer->counts.discarded, WEIR_OK);
+	if (fits(producer, position + need) && write_many(producer, many, position))
+		return show(producer, position + need, many->count);
+	wi_add_own(&producer->counts.refused_full, many->count - 1);
+	return refuse_full(producer, &first, true);
+}
+
+static weir_status
+publish_many_inside(struct wi_producer *producer, struct many *many)
+{
+	weir_status status;
+	uint64_t *counter, end;
+
+	if (!inside(producer))
+		return WEIR_EFORKED;
+	status = judge_first(producer, many, &counter);
+	if (status != WEIR_OK)
+		return refuse_many(producer, many, counter, status);
+	end = disabled(producer) ? 0 : write_many(producer, many, tail_of(producer)->position);
+	if (WI_UNLIKELY(!end))
+		return publish_many_slowly(producer, many);
+	return show(producer, end, many->count);
+}
+
+weir_status
+weir_publish_many(weir_producer *producer, const weir_item *items, uint32_t count)
+{
+	struct many many = { .items = items, .count = count };
+	weir_status status;
+
+	if (producer && count == 0)
+		return WEIR_OK;
+	if (enter(full(producer)))
+		return publish_many_inside(full(producer), &many);
+	status = weir_refuse_(producer);
+	if (status == WEIR_EBUSY)
+		wi_add(&full(producer)->counts.refused_busy, count - 1ull);
+	return status;
 }
 
 /* -- reserve, trim, commit, abort ------------------------------------------- */

@@ -137,6 +137,40 @@ source_publish_surely(struct source *source, weir_topic topic)
 	return source->number;
 }
 
+/* -- several at once -------------------------------------------------------- */
+
+enum { MANY_MAX = 160, MANY_BYTES = 16 << 10 };
+
+/* From some hundred bytes to more than are written past the caches. */
+static void
+publish_many(struct source *source, weir_topic topic)
+{
+	uint32_t wanted = 1 + chance_below(&source->chance, MANY_MAX), count = 0, used = 0;
+	static __thread _Alignas(16) unsigned char bytes[MANY_BYTES];
+	uint64_t holders = get(&stress.holders_come);
+	weir_item items[MANY_MAX];
+	weir_status status;
+
+	while (count < wanted) {
+		struct payload head = next_payload(source, topic, count);
+
+		if (head.size > MANY_BYTES - used || used + head.size > source->size_max)
+			break;
+		payload_fill(bytes + used, &head);
+		items[count++] = (weir_item){ topic, head.size, bytes + used };
+		used += (head.size + 7) & ~7u;
+	}
+	status = weir_publish_many(source->producer, items, count);
+	if (status == WEIR_OK) {
+		accepted(source, count);
+		return;
+	}
+	CHECK_STATUS(WEIR_EFULL, status);
+	source->ledger.refused_full += count - 1;
+	refused(source, holders);
+	back_off(source);
+}
+
 /* -- with attributes -------------------------------------------------------- */
 
 static void
@@ -207,7 +241,9 @@ try_to_publish_amid(struct source *source, weir_topic topic)
 	CHECK_STATUS(WEIR_EBUSY, weir_publish(source->producer, topic, "x", 1));
 	CHECK_STATUS(WEIR_EBUSY, weir_publish_with(source->producer, topic, NULL, "x", 1));
 	CHECK_STATUS(WEIR_EBUSY, weir_publish_wait(source->producer, topic, NULL, "x", 1, SECOND));
-	source->ledger.refused_busy += 3;
+	CHECK_STATUS(WEIR_EBUSY, weir_publish_many(source->producer, (const weir_item[2]){ { topic, 1, "x" },
+	                                           { topic, 1, "x" } }, 2));
+	source->ledger.refused_busy += 5;
 }
 
 static void
@@ -279,6 +315,8 @@ source_publish(struct source *source, weir_topic topic)
 	case STYLE_COPY:
 		if (chance_one_in(&source->chance, 64))
 			source_publish_surely(source, topic);
+		else if (!source->cause && chance_one_in(&source->chance, 16))
+			publish_many(source, topic);
 		else if (source_publish_one(source, topic) != WEIR_OK)
 			back_off(source);
 		break;
