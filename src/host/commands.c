@@ -281,7 +281,7 @@ static json_t *
 run_drain(struct weir_host *host, const struct request *request, char *problem)
 {
 	uint64_t timeout_ns = request->timeout_ns > 0 ? request->timeout_ns : 30 * WI_HOST_S;
-	weir_status status = wi_host_flush(host, timeout_ns);
+	weir_status status = wi_host_flush(host, timeout_ns, NULL, NULL);
 	weir_bus_counts bus = WEIR_BUS_COUNTS_INIT;
 
 	if (status == WEIR_OK)

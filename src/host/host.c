@@ -143,16 +143,26 @@ next_slice(const struct weir_host *host, uint64_t end, uint64_t *ret_slice)
 	return left > 0 && !atomic_load(&host->closing);
 }
 
+/*
+ * In slices that grow: one that is too short for what is in the rings would begin anew each time
+ * with what was published meanwhile. So a close is late by as long as was waited here, at most.
+ */
 weir_status
-wi_host_flush(struct weir_host *host, uint64_t timeout_ns)
+wi_host_flush(struct weir_host *host, uint64_t timeout_ns, bool (*stopped)(const void *context),
+	      const void *context)
 {
-	uint64_t end = deadline(timeout_ns), slice;
+	uint64_t begin = wi_host_now(), slice = WI_HOST_SLICE_NS, waited = 0;
 	weir_status status;
 
 	do {
-		next_slice(host, end, &slice);
+		if (waited > slice)
+			slice = waited;
+		if (slice > timeout_ns - waited)
+			slice = timeout_ns - waited;
 		status = weir_bus_flush(host->bus, slice);
-	} while (status == WEIR_ETIMEDOUT && next_slice(host, end, &slice));
+		waited = wi_host_now() - begin;
+	} while (status == WEIR_ETIMEDOUT && waited < timeout_ns && !atomic_load(&host->closing) &&
+		 (stopped == NULL || !stopped(context)));
 	return status;
 }
 
@@ -498,7 +508,7 @@ weir_host_reload(weir_host *host, char *problem, size_t problem_size)
 weir_status
 weir_host_drain(weir_host *host, uint64_t timeout_ns)
 {
-	return is_fork(host) ? WEIR_EFORKED : wi_host_flush(host, timeout_ns);
+	return is_fork(host) ? WEIR_EFORKED : wi_host_flush(host, timeout_ns, NULL, NULL);
 }
 
 char *

@@ -74,8 +74,9 @@ void wi_host_end_replays(struct weir_host *host, uint64_t timeout_ns);
 /* What the file said when it was last taken, to be given back by wi_config_free(). */
 struct wi_config *wi_host_config(struct weir_host *host);
 
-/* What is waited for in slices, so that a close need not wait for it. */
-weir_status wi_host_flush(struct weir_host *host, uint64_t timeout_ns);
+/* What is waited for in slices, so that a close need not wait for it. stopped: asked between them; may be NULL. */
+weir_status wi_host_flush(struct weir_host *host, uint64_t timeout_ns,
+			  bool (*stopped)(const void *context), const void *context);
 weir_status wi_host_disable(struct weir_host *host, const char *name, uint64_t timeout_ns,
 			    char problem[WI_PLUGIN_PROBLEM_SIZE]);
 

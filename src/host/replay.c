@@ -39,8 +39,10 @@ refuse(const struct wi_replay *replay, const char *format, ...)
 }
 
 static bool
-is_stopped(const struct wi_replay *replay)
+is_stopped(const void *context)
 {
+	const struct wi_replay *replay = context;
+
 	return atomic_load(&replay->host->ending) ||
 	       (replay->stop != NULL && replay->stop(replay->stop_context));
 }
@@ -137,27 +139,6 @@ take_event(struct wi_replay *replay, const char *bytes, uint32_t size)
 	return refuse(replay, "row %" PRIu64 ": %s", event.number, weir_status_text(status));
 }
 
-/*
- * In slices that grow: one that is too short for what is in the rings would begin anew each time
- * with what was published meanwhile. So a close is late by as long as was waited here, at most.
- */
-static weir_status
-flush(const struct wi_replay *replay)
-{
-	uint64_t begin = wi_host_now(), slice = WI_HOST_SLICE_NS, waited;
-	weir_status status;
-
-	do {
-		waited = wi_host_now() - begin;
-		if (waited > slice)
-			slice = waited;
-		if (waited + slice > replay->timeout_ns)
-			slice = waited < replay->timeout_ns ? replay->timeout_ns - waited : 0;
-		status = weir_bus_flush(replay->host->bus, slice);
-	} while (status == WEIR_ETIMEDOUT && slice > 0 && !is_stopped(replay));
-	return status;
-}
-
 /* A bus that is disabled takes events, and discards them. */
 static bool
 is_published(const struct wi_replay *replay)
@@ -178,7 +159,7 @@ take_flush(struct wi_replay *replay, uint32_t size)
 		return refuse(replay, "a flush has no body");
 	/* Nothing is published meanwhile. */
 	wi_host_end_replay(replay->host);
-	status = flush(replay);
+	status = wi_host_flush(replay->host, replay->timeout_ns, is_stopped, replay);
 	if (!wi_host_begin_replay(replay->host)) {
 		replay->ended = true;
 		return refuse(replay, "the host ends");

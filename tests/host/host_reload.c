@@ -359,6 +359,60 @@ test_hanging(void)
 	CHECK(first.late == 0, "late");
 }
 
+/* -- a pool that is always behind ------------------------------------------------------ */
+
+enum { BEHIND = 300 };
+
+static uint64_t behind_handled, behind_sent, behind_end;
+
+static int
+be_slow(const weir_event *event, const weir_delivery *delivery, void *context)
+{
+	(void)event, (void)delivery, (void)context;
+	sleep_ns(MILLISECOND);
+	add(&behind_handled, 1);
+	return 0;
+}
+
+static void *
+keep_behind(void *producer)
+{
+	weir_topic topic;
+
+	CHECK_OK(weir_topic_open(weir_host_bus(host), "slow.after.create", &topic));
+	while (!get(&behind_end)) {
+		if (behind_sent >= get(&behind_handled) + BEHIND) {
+			sleep_ns(MILLISECOND);
+			continue;
+		}
+		CHECK_OK(weir_publish_wait(producer, topic, NULL, "x", 1, SECOND));
+		add(&behind_sent, 1);
+	}
+	return NULL;
+}
+
+/* By more than what a flush waits for at a time: it ends all the same. */
+static void
+test_behind(void)
+{
+	weir_subscription subscription;
+	weir_producer *producer;
+	pthread_t thread;
+
+	begin("a pool that is always behind");
+	file("%s", "");
+	open_host();
+	CHECK_OK(weir_subscribe(weir_host_bus(host), "slow.>", be_slow, NULL, NULL, &subscription));
+	CHECK_OK(weir_producer_open(weir_host_bus(host), NULL, &producer));
+	CHECK(pthread_create(&thread, NULL, keep_behind, producer) == 0, "thread");
+	wait_for(&behind_sent, BEHIND, "what is behind");
+	rig_check_answer(host, "{\"verb\":\"drain\",\"timeout\":\"10s\"}", "\"ok\":true");
+	add(&behind_end, 1);
+	CHECK(pthread_join(thread, NULL) == 0, "thread");
+	weir_producer_close(producer);
+	rig_close(host);
+}
+
 /* -- in the wrong place ---------------------------------------------------------------- */
 
 static void
@@ -439,6 +493,7 @@ main(void)
 	test_open();
 	test_own_bus();
 	test_hanging();
+	test_behind();
 	test_at_once();
 	test_fork();
 	rig_end();
