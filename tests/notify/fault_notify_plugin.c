@@ -192,17 +192,24 @@ static void
 run_disabled_while_it_hangs(void)
 {
 	static const struct receiver_step hang = { .way = RECEIVER_DEAF };
-	uint64_t start, took;
+	enum { TIMES_OFF = 5 };
+	uint64_t start, took = 0;
 
 	support_phase("disabling while the endpoint hangs");
 	open_host("channel.hook.timeout=60s\n");
 	plan(&hang, 1);
 	rig_publish(host, 5);
-	CHECK(receiver_wait_open(receiver, 1), "no connection");
-	start = now_ns();
-	rig_check_answer(host, "{\"verb\":\"plugin.disable\",\"name\":\"notify\"}", "\"ok\":true");
-	took = now_ns() - start;
-	CHECK(took < 1500 * MILLISECOND, "took %llu ms", (ull)(took / MILLISECOND));
+	/* A courier that were not woken would look again within a second, most of it later. */
+	for (uint32_t i = 0; i < TIMES_OFF; i++) {
+		if (i)
+			rig_check_answer(host, "{\"verb\":\"plugin.enable\",\"name\":\"notify\"}", "\"ok\":true");
+		CHECK(receiver_wait_open(receiver, 1), "no connection");
+		start = now_ns();
+		rig_check_answer(host, "{\"verb\":\"plugin.disable\",\"name\":\"notify\"}", "\"ok\":true");
+		took += now_ns() - start;
+		CHECK(receiver_wait_open(receiver, 0), "the connection stays");
+	}
+	CHECK(took < TIMES_OFF * 400 * MILLISECOND, "took %llu ms", (ull)(took / MILLISECOND));
 	AWAIT("waiting", .waiting = 5);
 	rig_publish(host, 5);
 	AWAIT("nothing is accepted", .waiting = 5);
