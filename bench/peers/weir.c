@@ -4,9 +4,9 @@
  * the size of the rings.
  *
  * Single class: weir_publish() of a struct on the stack, or, with "+place", weir_reserve(), fill,
- * weir_commit() for each event. Batched: weir_publish_many(), or, with "+place", several reserves to a commit. Three consumers are three pools;
- * pipeline and diamond are pools `after` others. Handlers are subscribed by a pattern with a
- * wildcard, failures would be counted, the books must balance.
+ * weir_commit() for each event. Batched: weir_publish_many(), or, with "+place", several reserves to
+ * a commit. Three consumers are three pools; pipeline and diamond are pools `after` others. Handlers
+ * are subscribed by a pattern with a wildcard, failures would be counted, the books must balance.
  *
  * To be fair: a ring has room for no more events than the peers' queues have (a power of two in bytes,
  * so for 256 bytes a few less); "+64k" is for 65,536, as the Disruptor may have them. Threads that
@@ -240,7 +240,8 @@ produce(struct member *me)
 	};
 	const struct peer_load *load = me->load;
 	const unsigned size = load->size == 8 ? 0 : load->size == 48 ? 1 : 2;
-	const unsigned way = load->batch > 1 ? 4u + (load->wait->variant == COPY) : load->wait->variant + (load->rate ? 2 : 0);
+	const unsigned single = load->wait->variant + (load->rate ? 2 : 0);
+	const unsigned way = load->batch > 1 ? 4u + (load->wait->variant == COPY) : single;
 
 	failed(me->load, ways[size][way](me->context, me));
 }

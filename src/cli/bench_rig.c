@@ -4,6 +4,7 @@
 
 #include "command.h"
 #include "handlers.h"
+#include "nice.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +39,7 @@ thread_begin(void *context, uint32_t dispatcher)
 {
 	struct wi_bench_pool *pool = context;
 
-	wi_pool_be_nice(pool->spec->nice);
+	wi_be_nice((int)pool->spec->nice);
 	wi_bench_dispatcher_begin(&pool->dispatchers[dispatcher]);
 }
 

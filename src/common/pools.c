@@ -4,8 +4,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "nice.h"
 #include "quantity.h"
 
 #define OPTIONS                                                                                    \
@@ -217,20 +217,11 @@ wi_pools_problem(weir_status status)
 	}
 }
 
-/* On Linux it is the thread's. Anybody may be nicer, so it does not fail. */
-void
-wi_pool_be_nice(uint64_t by)
-{
-	int now = nice((int)by);
-
-	(void)now;
-}
-
 static void
 thread_begin(void *context, uint32_t dispatcher)
 {
 	(void)dispatcher;
-	wi_pool_be_nice((uintptr_t)context);
+	wi_be_nice((int)(uintptr_t)context);
 }
 
 weir_pool_options

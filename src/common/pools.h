@@ -22,7 +22,7 @@ struct wi_pool_spec {
 	bool wait_given, cpus_given;
 	const char *after[WI_POOL_AFTER_MAX];
 	uint32_t after_count;
-	/* The caller's, for weir_pool_options; then it is also its to be nice. */
+	/* The caller's, for weir_pool_options; then it is also its to be nice, see nice.h. */
 	void (*thread_begin)(void *context, uint32_t dispatcher);
 	void (*thread_end)(void *context, uint32_t dispatcher);
 	void *thread_context;
@@ -55,9 +55,6 @@ weir_status wi_pools_open(struct wi_pool_specs *specs, weir_bus *bus, const char
 
 /* What wi_pools_open() answered, in words. */
 const char *wi_pools_problem(weir_status status);
-
-/* The calling thread gives way to others by so much more. */
-void wi_pool_be_nice(uint64_t by);
 
 /* All but `after`. */
 weir_pool_options wi_pool_options(const struct wi_pool_spec *spec);

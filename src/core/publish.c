@@ -567,7 +567,7 @@ write_all(struct wi_producer *producer, const struct many *many, uint64_t positi
 
 		if (WI_UNLIKELY(item->topic.id - WEIR_TOPIC_FIRST_ >= topic_count || item->size > size_max ||
 		                end > limit || (!item->data && item->size)))
-			return 0;
+			break;
 		for (uint32_t at = 0; way != PAST_CACHES && at < end - position; at += LINE)
 			weir_ask_ahead_((uint64_t *)(record + at), end, limit);
 		if (way == EXTENDED)
@@ -576,9 +576,10 @@ write_all(struct wi_producer *producer, const struct many *many, uint64_t positi
 			write_item(time, flags, item, record, way == PAST_CACHES);
 		position = end;
 	}
+	/* Also behind those that are forgotten: the next ones will lie in their place. */
 	if (way == PAST_CACHES)
 		end_past_caches();
-	return position;
+	return item == last ? position : 0;
 }
 
 static uint64_t

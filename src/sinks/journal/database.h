@@ -49,10 +49,10 @@ int wi_database_head(sqlite3 *database, struct wi_head *ret_head);
 int wi_database_set_head(sqlite3 *database, const struct wi_head *head);
 
 /*
- * Where a write or a synchronization may have failed before: all of the write-ahead log is written again as it is
- * read, and synchronized. The system may hold for written what never came to the disk; a checkpoint
- * of that, and then a loss of power, would leave a file whose log ends before what was brought into
- * it. Nobody else can write meanwhile. Without a log: nothing.
+ * Where a write or a synchronization may have failed before: all of the write-ahead log is written
+ * again as it is read, and synchronized. The system may hold for written what never came to the disk;
+ * a checkpoint of that, and then a loss of power, would leave a file whose log ends before what was
+ * brought into it. Nobody else can write meanwhile. Without a log: nothing.
  */
 int wi_database_rewrite_log(sqlite3 *database);
 

@@ -2,6 +2,7 @@
 /* courier.c - see courier.h. */
 #include "courier.h"
 
+#include "common/nice.h"
 #include "common/now.h"
 #include "message_copy.h"
 #include "sender.h"
@@ -15,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 #define SECOND UINT64_C(1000000000)
 #define UNTIL_MOST (25 * 3600 * SECOND) /* further ahead: the clock was set back */
@@ -364,12 +364,9 @@ static void *
 run(void *context)
 {
 	struct wi_courier *courier = context;
-	int was;
 
 	pthread_setname_np(pthread_self(), "weir:courier");
-	/* On Linux it is the thread's, and to be nicer does not fail. */
-	was = nice(NICE);
-	(void)was;
+	wi_be_nice(NICE);
 	while (!atomic_load(&courier->stop))
 		wi_sender_run(courier->sender, wi_courier_step(courier, wi_now(CLOCK_REALTIME)));
 	return NULL;

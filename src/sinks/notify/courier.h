@@ -2,8 +2,8 @@
 /*
  * courier.h - takes what is due from the spool, sends it, and puts down what became of it.
  *
- * A thread of its own, with all signals blocked and nicer than others by 10, which never waits for one channel while another has
- * something to do, and holds no lock while it waits for the network.
+ * A thread of its own, with all signals blocked and nicer than others by 10, which never waits for one
+ * channel while another has something to do, and holds no lock while it waits for the network.
  *
  *   pace      a bucket of `burst` requests, one more each `interval`, for each channel
  *   back-off  after n failed tries in a row the channel waits from `first` up to first * 2^n, at most

@@ -358,11 +358,14 @@ begin_log(struct wi_spool *spool)
 	code = sqlite3_exec(spool->database, "PRAGMA journal_mode=WAL", NULL, NULL, NULL);
 	if (code == SQLITE_OK)
 		code = wi_database_rewrite_log(spool->database);
-	if (code == SQLITE_OK)
-		code = empty_log(spool);
+	if (code != SQLITE_OK)
+		return code;
+	code = empty_log(spool);
+	if (code == SQLITE_BUSY && !spool->failed)
+		return SQLITE_OK;
 	if (code == SQLITE_OK)
 		spool->failed = false;
-	return code == SQLITE_BUSY && !spool->failed ? SQLITE_OK : code;
+	return code;
 }
 
 static bool
