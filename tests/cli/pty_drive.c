@@ -118,6 +118,9 @@ main(int argc, char **argv)
 	if (pid == 0) {
 		close(master);
 		login_tty(slave);
+		/* Whoever runs this may have them ignored, as nohup does. */
+		signal(SIGHUP, SIG_DFL);
+		signal(SIGINT, SIG_DFL);
 		execv(argv[steps + 1], argv + steps + 1);
 		_exit(127);
 	}
