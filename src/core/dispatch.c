@@ -97,7 +97,7 @@ call(struct wi_dispatcher *dispatcher, struct wi_subscription *subscription, str
 	wi_store_relaxed(&dispatcher->delivery.subscription.id, subscription->id);
 	code = subscription->handler(event, &dispatcher->delivery, subscription->context);
 	open = wi_load_relaxed(&dispatcher->producer_tail->open.state);
-	if (WI_LIKELY(((uint32_t)code | open) == 0)) {
+	if (WI_LIKELY(code == 0) && WI_LIKELY(open == 0)) {
 		wi_count_own(&tally->ok);
 		return 0;
 	}
@@ -310,9 +310,16 @@ scout(const struct wi_table *table, const unsigned char *record, const unsigned 
 }
 
 /*
+ * Topics of one chunk whose events carry the same things have all these bits of topic_flags in common;
+ * so one comparison says that chunk and flags are those of the event before. An event of a walk's
+ * first place, or whose topic has no chunk, differs.
+ */
+#define PLACE_MASK (~(uint32_t)(WI_CHUNK_COUNT - 1))
+#define PLACE_NONE 1u
+
+/*
  * The events that begin in [position, end), which lie in one piece from `first` on. This loop is
- * what bounds a dispatcher that is behind: one condition, and nothing in it that can be known
- * before.
+ * what bounds a dispatcher that is behind: nothing in it that can be known before.
  * keyed: WEIR_ORDER_KEY, so only those that are this dispatcher's.
  */
 static inline __attribute__((always_inline)) void
@@ -321,6 +328,8 @@ walk_some(struct wi_dispatcher *dispatcher, const unsigned char *first, uint64_t
 	const struct wi_table *table = dispatcher->table;
 	struct wi_batch *batch = &dispatcher->batch;
 	const unsigned char *next = first, *stop = first + (end - batch->position);
+	const struct wi_chunk *chunk = NULL;
+	uint32_t place = PLACE_NONE;
 	uint64_t others = 0;
 
 	batch->first = first;
@@ -333,7 +342,6 @@ walk_some(struct wi_dispatcher *dispatcher, const unsigned char *first, uint64_t
 		const weir_event *event = (const weir_event *)next;
 		uint32_t topic_flags = event->topic_flags;
 		struct wi_subscription *single;
-		const struct wi_chunk *chunk;
 
 		wi_count_own(&dispatcher->delivery.sequence);
 		if (keyed && wi_pool_owner(dispatcher->pool, event, dispatcher->delivery.sequence) !=
@@ -342,20 +350,22 @@ walk_some(struct wi_dispatcher *dispatcher, const unsigned char *first, uint64_t
 			others++;
 			continue;
 		}
-		if (WI_UNLIKELY(topic_flags >> WEIR_HOPS_SHIFT_ != dispatcher->flags)) {
-			change_flags(dispatcher, event);
-			if (topic_flags & WEIR_REPLAYED_) {
+		if (WI_UNLIKELY((topic_flags & PLACE_MASK) != place)) {
+			if (topic_flags >> WEIR_HOPS_SHIFT_ != dispatcher->flags)
+				change_flags(dispatcher, event);
+			place = PLACE_NONE;
+			chunk = wi_table_chunk(table, topic_flags & WEIR_TOPIC_MASK_);
+			if (topic_flags & WEIR_REPLAYED_ || !chunk) {
 				next += wi_record_length(event);
 				deliver_to_list(dispatcher, wi_table_find(table, topic_flags & WEIR_TOPIC_MASK_), event);
 				continue;
 			}
+			if (dispatcher->flags == topic_flags >> WEIR_HOPS_SHIFT_)
+				place = topic_flags & PLACE_MASK;
 		}
 		next += wi_record_round(event->size, dispatcher->overhead);
 		WI_COMPUTE_HERE(next);
-		chunk = wi_table_chunk(table, topic_flags & WEIR_TOPIC_MASK_);
-		if (WI_UNLIKELY(!chunk))
-			wi_add_own(&dispatcher->unrouted, 1);
-		else if (WI_LIKELY((single = wi_chunk_single(chunk, topic_flags)) != NULL))
+		if (WI_LIKELY((single = wi_chunk_single(chunk, topic_flags)) != NULL))
 			deliver(dispatcher, single, event);
 		else
 			deliver_to_list(dispatcher, wi_chunk_list(chunk, topic_flags), event);
