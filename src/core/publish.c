@@ -320,13 +320,18 @@ write_at(unsigned char *memory, const struct entry *entry)
 	return event;
 }
 
+/* Where a record may end. In a slow producer hot.limit is 0 for good and `room` takes its place. */
+static uint64_t
+limit_of(const struct wi_producer *producer)
+{
+	return producer->slow ? producer->room : wi_load_relaxed(&producer->hot.limit);
+}
+
 /* Room in the ring up to `end`, by a new limit if need be. */
 static bool
 fits(struct wi_producer *producer, uint64_t end)
 {
-	/* In a slow producer hot.limit is 0 for good and `room` takes its place. */
-	return end <= (producer->slow ? producer->room : wi_load_relaxed(&producer->hot.limit)) ||
-	       end <= refresh(producer, end);
+	return end <= limit_of(producer) || end <= refresh(producer, end);
 }
 
 static weir_event *
@@ -477,14 +482,15 @@ struct many {
 	uint32_t flags;
 	uint32_t topic_count;
 	uint64_t overhead, time;
+	const weir_trace *trace;        /* inherited */
 };
 
 static void
-write_extended(const struct wi_producer *producer, const struct many *many, const weir_item *item, void *record)
+write_extended(const struct many *many, const weir_item *item, void *record)
 {
 	struct entry entry = {
 		.topic_flags = item->topic.id | many->flags, .size = item->size, .time = many->time,
-		.trace = producer->inherited_trace,
+		.trace = many->trace,
 	};
 	weir_event *event = write_at(record, &entry);
 
@@ -504,15 +510,22 @@ store(__m128i *to, __m128i value, bool past)
 
 /* The last bytes are filled up with zeros. */
 static inline __attribute__((always_inline)) void
-write_item(uint64_t time, uint32_t flags, const weir_item *item, void *record, bool past)
+write_item(uint64_t time, uint32_t flags, const weir_item *item, uint32_t size, void *record, bool past)
 {
 	const unsigned char *from = item->data;
 	__m128i *to = record, last;
-	uint32_t left = item->size;
+	uint32_t left = size;
 
 	store(to++, _mm_set_epi64x((long long)time, (long long)weir_header_(left, item->topic.id | flags)), past);
-	for (; left >= sizeof *to; left -= (uint32_t)sizeof *to, from += sizeof *to)
+	for (; left >= 2 * sizeof *to; left -= (uint32_t)(2 * sizeof *to), from += 2 * sizeof *to) {
 		store(to++, _mm_loadu_si128((const __m128i *)from), past);
+		store(to++, _mm_loadu_si128((const __m128i *)from + 1), past);
+	}
+	if (left & sizeof *to) {
+		store(to++, _mm_loadu_si128((const __m128i *)from), past);
+		from += sizeof *to;
+	}
+	left %= sizeof *to;
 	if (left) {
 		last = _mm_setzero_si128();
 		memcpy(&last, from, left);
@@ -528,16 +541,16 @@ end_past_caches(void)
 }
 #else
 static void
-write_item(uint64_t time, uint32_t flags, const weir_item *item, void *record, bool past)
+write_item(uint64_t time, uint32_t flags, const weir_item *item, uint32_t size, void *record, bool past)
 {
 	weir_event *event = record;
 
 	(void)past;
-	event->size = item->size;
+	event->size = size;
 	event->topic_flags = item->topic.id | flags;
 	event->time = time;
-	if (item->size)
-		memcpy(event + 1, item->data, item->size);
+	if (size)
+		memcpy(event + 1, item->data, size);
 }
 
 static void
@@ -547,34 +560,72 @@ end_past_caches(void)
 #endif
 
 /*
- * Nobody sees them before the tail says so, so each is checked where it is written, and all are
- * forgotten if one of them is wrong or does not fit. Where they end, or 0.
+ * Checked where it is written: nobody sees it before the tail says so. False: it is wrong.
+ * need: what it takes; room: from its record to the limit.
  */
-static inline __attribute__((always_inline)) uint64_t
-write_all(struct wi_producer *producer, const struct many *many, uint64_t position, enum way way)
+static inline __attribute__((always_inline)) bool
+write_one(const struct many *many, const weir_item *item, uint32_t size, uint64_t need, uint64_t room,
+          unsigned char *record, enum way way)
 {
-	/* Here, since the stores may alias everything. */
-	const uint64_t limit = producer->slow ? producer->room : wi_load_relaxed(&producer->hot.limit);
-	const uint64_t mask = producer->hot.mask, overhead = many->overhead, time = many->time;
-	const uint32_t topic_count = many->topic_count, size_max = producer->hot.size_max, flags = many->flags;
-	const weir_item *item = many->items, *last = item + many->count;
-	unsigned char *bytes = producer->hot.bytes;
 	enum { LINE = 64 };
 
-	for (; item < last; item++) {
-		uint64_t end = position + wi_record_round(item->size, overhead);
+	if (WI_UNLIKELY(item->topic.id - WEIR_TOPIC_FIRST_ >= many->topic_count || (!item->data && size)))
+		return false;
+	for (uint64_t at = 0; way != PAST_CACHES && at < need; at += LINE)
+		weir_ask_ahead_((uint64_t *)(record + at), need, room);
+	if (way == EXTENDED)
+		write_extended(many, item, record);
+	else
+		write_item(many->time, many->flags, item, size, record, way == PAST_CACHES);
+	return true;
+}
+
+/*
+ * Those of one size that follow each other, up to where the buffer starts over: the compiler makes a
+ * loop in which all that follows from the size is known. Returns the first that is not written.
+ */
+static inline __attribute__((always_inline)) const weir_item *
+write_alike(const struct many *many, const weir_item *item, uint64_t need, uint64_t room,
+            unsigned char *record, const unsigned char *over, enum way way)
+{
+	const struct many copy = *many;         /* which the stores do not alias */
+	const weir_item *const last = copy.items + copy.count;
+	const unsigned char *end = record + room, *furthest = WI_MIN(end - need, over - 1);
+	const uint32_t size = item->size;
+
+	do {
+		if (!write_one(&copy, item, size, need, (uint64_t)(end - record), record, way))
+			break;
+		record += need;
+		item++;
+	} while (item < last && item->size == size && record <= furthest);
+	return item;
+}
+
+/* All are forgotten if one of them is wrong or does not fit. Where they end, or 0. */
+static inline __attribute__((always_inline)) uint64_t
+write_all(const struct wi_producer *producer, const struct many *many, uint64_t position, enum way way)
+{
+	const struct many copy = *many;
+	const weir_item *item = copy.items, *const last = item + copy.count;
+	const uint64_t limit = limit_of(producer), mask = producer->hot.mask;
+	const uint32_t size_max = producer->hot.size_max;
+	unsigned char *const bytes = producer->hot.bytes;
+
+	while (item < last) {
+		const weir_item *first = item;
+		uint64_t need = wi_record_round(item->size, copy.overhead);
 		unsigned char *record = bytes + (position & mask);
 
-		if (WI_UNLIKELY(item->topic.id - WEIR_TOPIC_FIRST_ >= topic_count || item->size > size_max ||
-		                end > limit || (!item->data && item->size)))
+		if (WI_UNLIKELY(item->size > size_max || position + need > limit))
 			break;
-		for (uint32_t at = 0; way != PAST_CACHES && at < end - position; at += LINE)
-			weir_ask_ahead_((uint64_t *)(record + at), end, limit);
-		if (way == EXTENDED)
-			write_extended(producer, many, item, record);
+		if (last - item > 1 && item[1].size == item->size)
+			item = write_alike(&copy, item, need, limit - position, record, bytes + mask + 1, way);
 		else
-			write_item(time, flags, item, record, way == PAST_CACHES);
-		position = end;
+			item += write_one(&copy, item, item->size, need, limit - position, record, way);
+		if (WI_UNLIKELY(item == first))
+			break;
+		position += (uint64_t)(item - first) * need;
 	}
 	/* Also behind those that are forgotten: the next ones will lie in their place. */
 	if (way == PAST_CACHES)
@@ -582,14 +633,19 @@ write_all(struct wi_producer *producer, const struct many *many, uint64_t positi
 	return item == last ? position : 0;
 }
 
+/* What they take if all are as long as the first. */
 static uint64_t
-write_many(struct wi_producer *producer, const struct many *many, uint64_t position)
+about(const struct many *many)
 {
-	uint64_t about = many->count * wi_record_round(many->items->size, many->overhead);
+	return many->count * wi_record_round(many->items->size, many->overhead);
+}
 
+static uint64_t
+write_many(const struct wi_producer *producer, const struct many *many, uint64_t position)
+{
 	if (many->flags & WI_RECORD_LONGEST)
 		return write_all(producer, many, position, EXTENDED);
-	if (about < PAST_CACHES_MIN)
+	if (about(many) < PAST_CACHES_MIN)
 		return write_all(producer, many, position, PLAIN);
 	return write_all(producer, many, position, PAST_CACHES);
 }
@@ -611,6 +667,7 @@ judge_first(struct wi_producer *producer, struct many *many, uint64_t **ret_coun
 	many->flags = entry.topic_flags & ~WEIR_TOPIC_MASK_;
 	many->overhead = wi_record_overhead(many->flags);
 	many->time = entry.time;
+	many->trace = entry.trace;
 	many->topic_count = wi_load_acquire(&producer->lanes->topics->count) - (WEIR_TOPIC_FIRST_ - 1);   /* E8 */
 	return WEIR_OK;
 }
@@ -667,14 +724,17 @@ static weir_status
 publish_many_inside(struct wi_producer *producer, struct many *many)
 {
 	weir_status status;
-	uint64_t *counter, end;
+	uint64_t *counter, position, end = 0;
 
 	if (!inside(producer))
 		return WEIR_EFORKED;
+	position = tail_of(producer)->position;
 	status = judge_first(producer, many, &counter);
 	if (status != WEIR_OK)
 		return refuse_many(producer, many, counter, status);
-	end = disabled(producer) ? 0 : write_many(producer, many, tail_of(producer)->position);
+	/* Not begun where they are likely not to fit: in a full ring that would be done again and again. */
+	if (!disabled(producer) && position + about(many) <= limit_of(producer))
+		end = write_many(producer, many, position);
 	if (WI_UNLIKELY(!end))
 		return publish_many_slowly(producer, many);
 	return show(producer, end, many->count);

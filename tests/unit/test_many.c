@@ -135,6 +135,44 @@ test_sizes(void **state)
 	close_fixture(&f, attempted);
 }
 
+/* First some that are empty; of the others some of a size that follow each other, and some alone. */
+static void
+make_mixed(const struct fixture *f, weir_item *items, uint32_t count, uint32_t empty)
+{
+	static const uint32_t sizes[] = { 8, 48, 48, 47, 47, 47, 16, 300, 300, 17, 0 };
+	uint32_t used = 1;
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t size = i < empty ? 0 : sizes[(i - empty) % WI_COUNT(sizes)];
+
+		for (uint32_t b = 0; b < size; b++)
+			bytes[used + b] = byte_of(size, b);
+		items[i] = (weir_item){ f->topics[i % 2], size, size ? bytes + used : NULL };
+		used += size;
+	}
+}
+
+static void
+test_mixed(void **state)
+{
+	struct fixture f = open_fixture();
+	static weir_item items[350];
+	uint64_t attempted = 0;
+
+	(void)state;
+	for (uint32_t count = 1; count <= WI_COUNT(items); count++) {
+		seen_count = 0;
+		make_mixed(&f, items, count, count % 7);
+		assert_ok(weir_publish_many(f.producer, items, count));
+		assert_ok(weir_bus_flush(f.bus, UNIT_PATIENCE));
+		assert_int_equal(seen_count, count);
+		for (uint32_t i = 0; i < count; i++)
+			assert_true(seen[i].size == items[i].size && seen[i].topic == items[i].topic.id);
+		attempted += count;
+	}
+	close_fixture(&f, attempted);
+}
+
 /* Nobody sees the first before the last: with all of it in the ring, or nothing. */
 static void
 test_all_at_once(void **state)
@@ -338,8 +376,10 @@ test_refused(void **state)
 	assert_ok(weir_publish_many(f.producer, NULL, 0));
 	assert_status(WEIR_EINVAL, weir_publish_many(f.producer, NULL, 7));
 	assert_int_equal(unit_producer_counts(f.producer).refused_invalid, 7);
-	/* Wherever it stands. */
-	for (int i = 0; i < 300; i += 299) {
+	/* Wherever it stands, also where there is known to be room, and no other look at it. */
+	assert_ok(weir_publish_many(f.producer, items, 300));
+	assert_ok(weir_bus_flush(f.bus, UNIT_PATIENCE));
+	for (int i = 0; i < 300; i += i == 0 ? 150 : 149) {
 		weir_item good = items[i];
 
 		items[i].topic.id = 0;
@@ -361,8 +401,8 @@ test_refused(void **state)
 	refused(&f, WEIR_EBUSY, refused_busy, 300);
 	assert_ok(weir_commit(f.producer));
 	assert_ok(weir_bus_flush(f.bus, UNIT_PATIENCE));
-	assert_int_equal(seen_count, 1);
-	close_fixture(&f, 7 + 8 * 300 + 5 + 300 + 1);
+	assert_int_equal(seen_count, 300 + 1);
+	close_fixture(&f, 7 + 300 + 12 * 300 + 5 + 300 + 1);
 }
 
 static void
@@ -386,11 +426,17 @@ test_full(void **state)
 	refused(&f, WEIR_EFULL, refused_full, 300);
 	/* Fewer may still fit. */
 	assert_ok(weir_publish_many(f.producer, items, 1));
+	/* The first of them would; whichever does not, nothing is written behind the limit. */
+	for (uint32_t empty = 1; empty <= 70; empty++) {
+		make_mixed(&f, items, 300, empty);
+		refused(&f, WEIR_EFULL, refused_full, 300);
+	}
 	unit_gate_pass(&gate, 1);
 	assert_ok(weir_bus_flush(f.bus, UNIT_PATIENCE));
 	assert_int_equal(seen_count, fitted + 1);
+	make_items(&f, items, 300, 48, 0);
 	assert_ok(weir_publish_many(f.producer, items, 300));
-	close_fixture(&f, 1 + fitted + 600 + 1 + 300);
+	close_fixture(&f, 1 + fitted + 600 + 1 + 70 * 300 + 300);
 }
 
 static void
@@ -419,6 +465,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_mixed),
 		cmocka_unit_test(test_all_at_once),
 		cmocka_unit_test(test_tail_last),
 		cmocka_unit_test(test_inherited),
