@@ -50,7 +50,7 @@
 #define WEIR_TOPIC_FIRST_ 3u
 
 /* How far ahead of a record its producer asks for lines, in bytes. */
-#define WEIR_AHEAD_ 1024u
+#define WEIR_AHEAD_ 1536u
 
 /* Further than any limit. */
 #define WEIR_BEYOND_ (1ull << 63)
