@@ -201,6 +201,7 @@ prepare(void)
 		comparison.rounds = comparison.quick ? ROUNDS_QUICK : ROUNDS;
 	}
 	comparison.seconds = comparison.quick ? 0.1 : 0.2;
+	comparison.open_seconds = comparison.quick ? 0.5 : 2;
 	run_catch_interrupts();
 	peers_find(options.programs, comparison.timeout);
 	compare_plan(&comparison);

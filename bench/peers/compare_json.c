@@ -152,13 +152,14 @@ json_head(const struct outcome *outcome)
 	const struct comparison *comparison = outcome->comparison;
 	const struct machine_facts *machine = &outcome->machine;
 
-	return json_pack("{s:s, s:o, s:s, s:i, s:b, s:s, s:b, s:b, s:b, s:f, s:i, s:i, s:f, s:[oo], s:f}",
+	return json_pack("{s:s, s:o, s:s, s:i, s:b, s:s, s:b, s:b, s:b, s:f, s:f, s:i, s:i, s:f, s:[oo], s:f}",
 	                 "date", machine->date, "machine",
 	                 facts_json(&machine->facts, weir_version()), "processor", machine->facts.processor, "processors",
 	                 machine->facts.allowed, "virtual", machine->facts.is_virtual, "kernel",
 	                 machine->facts.kernel, "quick", comparison->quick, "out_of_time",
 	                 comparison->out_of_time, "interrupted", outcome->interrupted != 0,
-	                 "seconds_a_run", comparison->seconds, "rounds_wanted",
+	                 "seconds_a_run", comparison->seconds,
+	                 "seconds_a_run_open_loop", comparison->open_seconds, "rounds_wanted",
 	                 (int)comparison->rounds, "rounds_begun", (int)comparison->rounds_begun,
 	                 "seconds_taken", comparison->seconds_taken, "line_ns",
 	                 number(comparison->line_low), number(comparison->line_high), "others",

@@ -69,7 +69,7 @@ struct comparison {
 	/* What is wanted. */
 	bool quick;
 	size_t rounds;                  /* good ones of each entry */
-	double seconds;                 /* of a timed run */
+	double seconds, open_seconds;   /* of a timed run; open loop */
 	double budget;                  /* seconds in all; 0: no end */
 	double timeout;
 	const char *only_peer, *only_scenario;

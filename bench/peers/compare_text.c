@@ -31,8 +31,8 @@ print_head(const struct outcome *outcome)
 	facts_write(&machine->facts, weir_version(), "              ", stdout);
 	printf("  line time   %s ns during the run\n",
 	       figure_range(comparison->line_low, comparison->line_high));
-	printf("  runs        %g s each, wanted %zu good rounds, begun %zu, in %.0f s\n",
-	       comparison->seconds, comparison->rounds, comparison->rounds_begun,
+	printf("  runs        %g s each, open loop %g s; wanted %zu good rounds, begun %zu, in %.0f s\n",
+	       comparison->seconds, comparison->open_seconds, comparison->rounds, comparison->rounds_begun,
 	       comparison->seconds_taken);
 	if (comparison->out_of_time)
 		printf("  time        is over: fewer rounds than wanted\n");

@@ -48,7 +48,8 @@ open_producer(struct wi_bench_load *load, unsigned index)
 	const struct wi_bench_options *options = load->rig->options;
 	struct wi_bench_producer *producer = &load->producers[index];
 	uint32_t size = wi_bench_sizes_constant(&options->sizes);
-	uint32_t buffer_size = (wi_bench_sizes_max(&options->sizes) + 64) & ~63u;
+	size_t count = options->many ? options->commit_count : 1;
+	size_t buffer_size = count * ((wi_bench_sizes_max(&options->sizes) + 64) & ~63u);
 
 	producer->load = load;
 	producer->index = index;
@@ -62,11 +63,13 @@ open_producer(struct wi_bench_load *load, unsigned index)
 		.commit_count = (uint32_t)options->commit_count,
 		.key_count = (uint32_t)options->key_count,
 		.in_place = options->in_place,
+		.many = options->many,
+		.items = calloc(count, sizeof(weir_item)),
 		.shares = load->rig->plan->producers_share,
 		.stop = &load->stop,
 		.buffer = aligned_alloc(64, buffer_size),
 	};
-	if (producer->loop.buffer == NULL)
+	if (producer->loop.buffer == NULL || producer->loop.items == NULL)
 		return WEIR_ENOMEM;
 	memset(producer->loop.buffer, 0, buffer_size);
 	return weir_producer_open(load->rig->bus, NULL, &producer->loop.producer);
@@ -103,7 +106,10 @@ stopped(const struct wi_bench_load *load)
 static void
 run_closed(struct wi_bench_producer *producer)
 {
-	while (!stopped(producer->load) && wi_bench_loop_run(&producer->loop, CHUNK))
+	uint32_t commit_count = producer->loop.commit_count;
+	uint32_t count = commit_count > CHUNK ? commit_count : CHUNK / commit_count * commit_count;
+
+	while (!stopped(producer->load) && wi_bench_loop_run(&producer->loop, count))
 		;
 }
 
@@ -284,6 +290,7 @@ wi_bench_load_close(struct wi_bench_load *load)
 		if (load->producers[i].loop.producer != NULL)
 			weir_producer_close(load->producers[i].loop.producer);
 		free(load->producers[i].loop.buffer);
+		free(load->producers[i].loop.items);
 	}
 	free(load->producers);
 	free(load->sizes);

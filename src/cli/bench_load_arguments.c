@@ -32,6 +32,8 @@ static const struct argp_option options_help[] = {
 	{"commit", OPTION_LONG + 7, "N", 0, "Events a commit (1)", 0},
 	{"in-place", OPTION_LONG + 8, NULL, 0,
 	 "Write payloads in the ring; otherwise, with one event a commit, they are copied", 0},
+	{"many", OPTION_LONG + 30, NULL, 0,
+	 "Copy those of a commit by weir_publish_many(), without keys", 0},
 
 	{NULL, 0, NULL, 0, "Handlers and pools:", 2},
 	{"on", 'o', "SPEC", 0,

@@ -10,7 +10,7 @@
 #define INLINE static inline __attribute__((always_inline))
 #define NOINLINE static __attribute__((noinline))
 
-enum way { COPY, IN_PLACE, BATCH };
+enum way { COPY, IN_PLACE, BATCH, MANY };
 enum { WORDS_MAX = 256 / 8, PAUSES = 8, PATIENT_TRIES = 1000, SLEEP_NS = 50000 };
 
 bool
@@ -57,6 +57,20 @@ publish_full(struct wi_bench_loop *loop, weir_topic topic, const void *data, uin
 		status = loop->key_count > 0
 				 ? weir_publish_with(loop->producer, topic, &attributes, data, size)
 				 : weir_publish(loop->producer, topic, data, size);
+	loop->full_count++;
+	loop->full_ns += wi_stopwatch_now() - begin_ns;
+	return status;
+}
+
+/* The same for many at once. */
+NOINLINE weir_status
+publish_many_full(struct wi_bench_loop *loop, uint32_t count)
+{
+	uint64_t begin_ns = wi_stopwatch_now();
+	weir_status status = WEIR_EFULL;
+
+	for (unsigned tries = 0; status == WEIR_EFULL && pause_for_room(loop, tries); tries++)
+		status = weir_publish_many(loop->producer, loop->items, count);
 	loop->full_count++;
 	loop->full_ns += wi_stopwatch_now() - begin_ns;
 	return status;
@@ -198,13 +212,51 @@ run(struct wi_bench_loop *loop, uint32_t count, const uint32_t constant, const e
 	return status == WEIR_OK ? true : ended(loop, status);
 }
 
+INLINE weir_status
+publish_many(struct wi_bench_loop *loop, uint32_t count)
+{
+	weir_status status = weir_publish_many(loop->producer, loop->items, count);
+
+	return __builtin_expect(status == WEIR_EFULL, 0) ? publish_many_full(loop, count) : status;
+}
+
+/* Filled beside the ring, and all published at once. */
+INLINE bool
+run_many(struct wi_bench_loop *loop, uint32_t count, const uint32_t constant)
+{
+	uint8_t *data = loop->buffer;
+	uint32_t open = 0, byte_count = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t size = constant ? constant : next_size(loop);
+		weir_status status;
+
+		fill(data, size, loop->number + open);
+		loop->items[open++] = (weir_item){next_topic(loop), size, data};
+		data += (size + 15) & ~15u;
+		byte_count += size;
+		if (open < loop->commit_count && i + 1 < count)
+			continue;
+		status = publish_many(loop, open);
+		if (__builtin_expect(status != WEIR_OK, 0))
+			return ended(loop, status);
+		loop->number += open;
+		loop->byte_count += byte_count;
+		data = loop->buffer;
+		open = byte_count = 0;
+	}
+	return true;
+}
+
 #define SIZED(size) \
 	NOINLINE bool copy_##size(struct wi_bench_loop *loop, uint32_t count) \
 	{ return run(loop, count, size, COPY, false); } \
 	NOINLINE bool in_place_##size(struct wi_bench_loop *loop, uint32_t count) \
 	{ return run(loop, count, size, IN_PLACE, false); } \
 	NOINLINE bool batch_##size(struct wi_bench_loop *loop, uint32_t count) \
-	{ return run(loop, count, size, BATCH, false); }
+	{ return run(loop, count, size, BATCH, false); } \
+	NOINLINE bool many_##size(struct wi_bench_loop *loop, uint32_t count) \
+	{ return run_many(loop, count, size); }
 
 SIZED(8)
 SIZED(48)
@@ -223,19 +275,24 @@ keyed(struct wi_bench_loop *loop, uint32_t count, enum way way)
 bool
 wi_bench_loop_run(struct wi_bench_loop *loop, uint32_t count)
 {
-	static bool (*const ways[][3])(struct wi_bench_loop *loop, uint32_t count) = {
-		{copy_8, in_place_8, batch_8},       {copy_48, in_place_48, batch_48},
-		{copy_112, in_place_112, batch_112}, {copy_256, in_place_256, batch_256},
-		{copy_0, in_place_0, batch_0},
+	static bool (*const ways[][4])(struct wi_bench_loop *loop, uint32_t count) = {
+		{copy_8, in_place_8, batch_8, many_8},
+		{copy_48, in_place_48, batch_48, many_48},
+		{copy_112, in_place_112, batch_112, many_112},
+		{copy_256, in_place_256, batch_256, many_256},
+		{copy_0, in_place_0, batch_0, many_0},
 	};
-	enum way way = loop->commit_count > 1 ? BATCH : loop->in_place ? IN_PLACE : COPY;
+	enum way way = loop->many               ? MANY
+		       : loop->commit_count > 1 ? BATCH
+		       : loop->in_place         ? IN_PLACE
+						: COPY;
 	int index = loop->size == 8	? 0
 		    : loop->size == 48	? 1
 		    : loop->size == 112 ? 2
 		    : loop->size == 256 ? 3
 					: 4;
 
-	if (loop->key_count > 0)
+	if (loop->key_count > 0)        /* never with MANY */
 		return keyed(loop, count, way);
 	return ways[index][way](loop, count);
 }

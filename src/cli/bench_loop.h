@@ -25,9 +25,11 @@ struct wi_bench_loop {
 	uint32_t commit_count;
 	uint32_t key_count;
 	bool in_place;
+	bool many;                      /* several a commit by weir_publish_many() */
+	weir_item *items;               /*   which takes them from here: `commit_count`, */
 	bool shares;                    /* its processor: it yields while it waits */
 	const atomic_bool *stop;
-	void *buffer;                   /* for the largest payload */
+	void *buffer;                   /* for the largest payload; many: for so many of them */
 	uint64_t number;                /* of the next event */
 	uint64_t byte_count;
 	uint64_t full_count, full_ns;   /* the ring was: how often, and how long until it was not */

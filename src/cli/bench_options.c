@@ -6,6 +6,7 @@
 #include "quantity.h"
 #include "stopwatch.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,7 @@ static const struct setting {
 	{"warmup", TIME, AT(warmup_ns), 0, WI_BENCH_DURATION_MAX_NS},
 	{"cost", TIME, AT(cost_ns), 0, WI_BENCH_DURATION_MAX_NS},
 	{"in-place", FLAG, AT(in_place), 0, 0},
+	{"many", FLAG, AT(many), 0, 0},
 	{"no-yardstick", FLAG, AT(no_yardstick), 0, 0},
 	{"json", FLAG, AT(json), 0, 0},
 	{"producer-cpus", CPUS, AT(producer_cpus), 0, 0},
@@ -357,11 +359,34 @@ check_loop(struct wi_bench_options *options)
 	return NULL;
 }
 
+static const char *
+check_many(struct wi_bench_options *options)
+{
+	uint64_t each = ((uint64_t)wi_bench_sizes_max(&options->sizes) + 31) & ~UINT64_C(15);
+
+	if (!options->many)
+		return NULL;
+	if (options->in_place)
+		return "--many with --in-place: weir_publish_many() copies";
+	if (options->rate > 0)
+		return "--many with --rate: in an open loop each event is published at its moment";
+	if (options->key_count > 0)
+		return "--many with --keys: weir_publish_many() gives none";
+	if (options->commit_count * each > options->ring_size)
+		return wi_bench_problem(options,
+					"--many: --commit %" PRIu64 " events of --size %u do not fit "
+					"into --ring-size", options->commit_count,
+					wi_bench_sizes_max(&options->sizes));
+	return NULL;
+}
+
 const char *
 wi_bench_options_check(struct wi_bench_options *options)
 {
 	const char *wrong = check_loop(options);
 
+	if (wrong == NULL)
+		wrong = check_many(options);
 	if (wrong != NULL)
 		return wrong;
 	if (wi_bench_sizes_max(&options->sizes) > options->ring_size / 4)

@@ -12,6 +12,7 @@
 
 #include <weir/weir.h>
 
+#define WI_BENCH_MANY_BY_KEY "--many with order=key: weir_publish_many() gives no keys"
 #define WI_BENCH_PATTERN         "bench.*.update"
 #define WI_BENCH_DURATION_MAX_NS UINT64_C(3600000000000)
 
@@ -48,7 +49,7 @@ struct wi_bench_options {
 	uint64_t duration_ns, warmup_ns, repeat;
 	uint64_t cost_ns;               /* of those in `ons` that have none of their own */
 	struct wi_bench_sizes sizes;
-	bool in_place, json, no_yardstick;
+	bool in_place, many, json, no_yardstick;
 	char *producer_cpus, *cpus;     /* NULL: as fits the machine */
 	char *hgrm, *hlog, *report;     /* where to write them, or NULL */
 	struct wi_bench_on *ons;

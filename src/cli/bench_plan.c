@@ -151,9 +151,14 @@ wi_bench_plan_make(struct wi_bench_plan *plan, struct wi_bench_options *options)
 		return wrong;
 	fit_processors(plan, options);
 	fit_waits(plan, options);
-	for (size_t i = 0; i < wi_bench_plan_pool_count(plan); i++)
-		if (wi_bench_plan_pool(plan, i)->order == WEIR_ORDER_KEY && options->key_count == 0)
+	for (size_t i = 0; i < wi_bench_plan_pool_count(plan); i++) {
+		if (wi_bench_plan_pool(plan, i)->order != WEIR_ORDER_KEY)
+			continue;
+		if (options->many)
+			return WI_BENCH_MANY_BY_KEY;
+		if (options->key_count == 0)
 			options->key_count = KEYS_DEFAULT;
+	}
 	return NULL;
 }
 

@@ -79,8 +79,8 @@ write_events(const struct wi_bench_options *options, FILE *stream)
 {
 	write_label("events", stream);
 	write_sizes(&options->sizes, stream);
-	if (options->commit_count > 1)
-		fprintf(stream, ", written in place, %s a commit",
+	if (options->many || options->commit_count > 1)
+		fprintf(stream, options->many ? ", %s at once, copied" : ", written in place, %s a commit",
 			wi_figures_count(options->commit_count).text);
 	else
 		fputs(options->in_place ? ", written in place" : ", copied", stream);

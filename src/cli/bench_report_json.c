@@ -100,7 +100,8 @@ wi_bench_report_parameters(const struct wi_bench_report *report)
 	put_count(object, "hot_percent", options->hot_percent);
 	put_count(object, "keys", options->key_count);
 	put_count(object, "commit", options->commit_count);
-	put_flag(object, "in_place", options->in_place || options->commit_count > 1);
+	put_flag(object, "in_place", options->in_place || (options->commit_count > 1 && !options->many));
+	put_flag(object, "many", options->many);
 	put_count(object, "ring_size", options->ring_size);
 	put_count(object, "duration_ns", options->duration_ns);
 	put_count(object, "warmup_ns", options->warmup_ns);

@@ -163,6 +163,8 @@ judge(struct wi_tune_grid *grid, enum wi_tune_kind kind, const char *value)
 		    (wrong = cpu_list_parse(specs.each[0].cpus, &set)) != NULL)
 			wrong = fail(grid, "'%s' %s", value, wrong);
 		wi_pools_fini(&specs);
+		if (wrong == NULL && kind == WI_TUNE_ORDER && grid->load->many && strcmp(value, "key") == 0)
+			wrong = WI_BENCH_MANY_BY_KEY;
 		return wrong;
 	}
 	wrong = wi_bench_options_set(grid->load, names[kind], value);

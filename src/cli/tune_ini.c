@@ -113,6 +113,8 @@ wi_tune_write_load(const struct wi_bench_options *load, const struct wi_bench_pl
 	write_count("commit", load->commit_count, 1, stream);
 	if (load->in_place)
 		fputs("in-place = yes\n", stream);
+	if (load->many)
+		fputs("many = yes\n", stream);
 	if (load->producer_cpus != NULL)
 		fprintf(stream, "producer-cpus = %s\n", load->producer_cpus);
 	fprintf(stream, "\n[bus]\nring-size = %" PRIu64 "k\n", load->ring_size >> 10);

@@ -144,6 +144,12 @@ for commit in 1 3 256; do
 		check "commit $commit, size $size" is lost 0
 	done
 done
+for size in 8 48 112 256 40 0..100; do
+	quick --repeat 1 --commit 300 --many --size $size
+	check "many at once, size $size" is lost 0
+	check "many at once, size $size: not in place" is parameters/in_place false
+done
+check "many at once: said so" is parameters/many true
 quick --size 48 --repeat 1
 check "copied, size 48: the bytes" mean_is 48 0
 
@@ -268,6 +274,11 @@ usage "--scenario: there is no 'frob'" --scenario frob
 usage "--burst needs --rate" --burst 10
 usage "--commit with --rate" --rate 1k --commit 2
 usage "--size with --rate" --rate 1k --size 4
+usage "--many with --in-place" --many --in-place
+usage "--many with --rate" --many --rate 1k
+usage "--many with --keys" --many --keys 3
+usage "--many with order=key" --many --order key
+usage "--commit 8000 events of --size 48 do not fit into --ring-size" --many --commit 8000
 usage "--hgrm needs --rate" --hgrm "$dir/x"
 usage "a quarter of --ring-size" --ring-size 4k --size 2000
 usage "more than one FILE" a b

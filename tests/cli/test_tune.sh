@@ -55,6 +55,7 @@ refused 64 '--p99-max is for --goal cpu' --p99-max 1ms
 refused 64 '--p99-max is for --goal cpu' --p99-max 1ms --rate 1k
 refused 64 'each event is committed at its moment' --rate 1k --commit-max 4
 refused 64 'each event is committed at its moment' --rate 1k --vary commit=1,2
+refused 64 '--many with order=key' --many --vary order=producer,key
 refused 64 'the load has 4 events a commit' --commit 4 --commit-max 2
 for value in 10ms x 2d -1s ''; do
 	refused 64 "--budget: '$value'" --budget "$value"
