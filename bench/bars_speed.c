@@ -14,7 +14,9 @@ static bool
 against_yardstick(struct bar_run *run, const struct bar *bar)
 {
 	enum load_way way = (enum load_way)bar->parameter;
-	uint32_t per_commit = way == LOAD_BATCH_16 ? 16 : way == LOAD_BATCH_256 ? 256 : 1;
+	uint32_t per_commit = way == LOAD_BATCH_16                             ? 16
+	                      : way == LOAD_BATCH_256 || way == LOAD_MANY_256 ? 256
+	                                                                      : 1;
 	struct bar_round round;
 
 	do {
@@ -204,6 +206,8 @@ const struct bar bars_speed[] = {
 	  .limit = 1.7, .raw = AGAINST, .run = against_yardstick, .parameter = LOAD_BATCH_16 },
 	{ .name = "batch-256", .what = "in place, 256 events a commit", .unit = "x yardstick",
 	  .limit = 1.7, .raw = AGAINST, .run = against_yardstick, .parameter = LOAD_BATCH_256 },
+	{ .name = "many-256", .what = "weir_publish_many of 256 events", .unit = "x yardstick",
+	  .limit = 1, .raw = AGAINST, .run = against_yardstick, .parameter = LOAD_MANY_256 },
 	{ .name = "sampling-1", .what = "sampled times, one handler, from the own cache",
 	  .unit = "x without them", .limit = 0.98, .at_least = true, .run = sampling, .parameter = 1,
 	  .raw = { "M/s_without", "M/s_with", "M/s_without", NULL } },

@@ -50,10 +50,17 @@ batch_256(struct bench_run *run)
 	return publish(run, LOAD_BATCH_256);
 }
 
+static bool
+many_256(struct bench_run *run)
+{
+	return publish(run, LOAD_MANY_256);
+}
+
 const struct bench bench_publish[] = {
 	{ "publish/copy", "size", { 8, 48, 112 }, begin, copy, end },
 	{ "publish/in_place", "size", { 8, 48, 112 }, begin, in_place, end },
 	{ "publish/batch_16", "size", { 8, 48, 112 }, begin, batch_16, end },
 	{ "publish/batch_256", "size", { 8, 48, 112 }, begin, batch_256, end },
+	{ "publish/many_256", "size", { 8, 48, 112 }, begin, many_256, end },
 	{ 0 },
 };

@@ -94,6 +94,31 @@ batched(struct rig *rig, uint32_t size, uint32_t per_commit, uint64_t n)
 	return weir_commit(producer);
 }
 
+INLINE weir_status
+many(struct rig *rig, const uint32_t size, uint64_t n)
+{
+	enum { MANY = 256, WORDS = 112 / 8 };
+	weir_producer *producer = rig->producer;
+	const weir_topic *topics = rig->topics;
+	uint64_t words[MANY * WORDS];
+	weir_item items[MANY];
+	weir_status status = WEIR_OK;
+
+	for (uint64_t i = 0; i < n && !status;) {
+		uint32_t count = 0;
+
+		for (; count < MANY && i < n; count++, i++) {
+			uint64_t *data = &words[count * (size / 8)];
+
+			fill(data, size, i);
+			items[count] = (weir_item){ topics[i % TOPICS], size, data };
+		}
+		while ((status = weir_publish_many(producer, items, count)) == WEIR_EFULL)
+			machine_pause(8);
+	}
+	return status;
+}
+
 /* One function for each way and size, so that each has a register allocation of its own. */
 #define SIZED(name, call) \
 	static __attribute__((noinline)) weir_status name##_8(struct rig *rig, uint64_t n) \
@@ -107,6 +132,7 @@ SIZED(copy, copy(rig, size, n))
 SIZED(in_place, in_place(rig, size, n))
 SIZED(batch_16, batched(rig, size, 16, n))
 SIZED(batch_256, batched(rig, size, 256, n))
+SIZED(many_256, many(rig, size, n))
 
 bool
 load_run(struct rig *rig, enum load_way way, uint32_t size, uint64_t n)
@@ -116,6 +142,7 @@ load_run(struct rig *rig, enum load_way way, uint32_t size, uint64_t n)
 		[LOAD_IN_PLACE] = { in_place_8, in_place_48, in_place_112 },
 		[LOAD_BATCH_16] = { batch_16_8, batch_16_48, batch_16_112 },
 		[LOAD_BATCH_256] = { batch_256_8, batch_256_48, batch_256_112 },
+		[LOAD_MANY_256] = { many_256_8, many_256_48, many_256_112 },
 	};
 
 	rig_expect(rig, n);

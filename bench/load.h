@@ -10,6 +10,7 @@ enum load_way {
 	LOAD_IN_PLACE,          /* weir_reserve(), fill, weir_commit() */
 	LOAD_BATCH_16,          /* the same, a commit for 16 events */
 	LOAD_BATCH_256,
+	LOAD_MANY_256,          /* weir_publish_many() of 256 events that were filled beside the ring */
 };
 
 /*
