@@ -24,7 +24,12 @@ enum { UNPINNED = 2, AGAIN = 3 };
 /* How many waits of one that starts slowly are tried with --quick: the first it lists. */
 enum { SLOW_QUICK = 3 };
 
-static const double trial_seconds = 0.05;
+/* Open loop: long enough for a p99 to be more than one event. */
+static double
+trial_seconds(const struct cell *cell)
+{
+	return cell->rate ? 0.4 : 0.05;
+}
 
 /* A p99 is mostly what the hypervisor took away: it decides only where the p50 are alike. */
 static double
@@ -45,14 +50,14 @@ try(const struct comparison *comparison, struct entry *entry, struct trial *tria
 	progress_show(comparison->budget, "choosing: %s, %s, %s %s", cell_name(entry->cell),
 	              entry->peer->name, trial->choice.wait, trial->choice.place);
 	setenv("PEER_WARMUP", WARMUP, 1);
-	status = peer_measure(entry->peer, entry->cell, &trial->choice, trial_seconds,
+	status = peer_measure(entry->peer, entry->cell, &trial->choice, trial_seconds(entry->cell),
 	                      comparison->timeout, &sample, entry->error);
 	if (!comparison->quick)
 		unsetenv("PEER_WARMUP");
 	entry->failed |= status == RUN_FAILED;
 	if (status != RUN_OK)
 		return false;
-	trial->wall_seconds = fmax(trial->wall_seconds, sample.wall_seconds - trial_seconds);
+	trial->wall_seconds = fmax(trial->wall_seconds, sample.wall_seconds - trial_seconds(entry->cell));
 	if (entry->peer->slow_start && !comparison->quick)
 		trial->wall_seconds += WARMUP_LESS;
 	score = score_of(&sample, entry->cell);
@@ -128,7 +133,8 @@ choose(const struct comparison *comparison, struct entry *entry)
 {
 	bool few = comparison->quick || entry->peer->slow_start;
 
-	try_all(comparison, entry, few ? 1 : UNPINNED);
+	/* In an open loop where the kernel has put the threads would decide the p99, run by run. */
+	try_all(comparison, entry, entry->cell->rate ? 0 : few ? 1 : UNPINNED);
 	if (!few)
 		look_again(comparison, entry);
 	if (!entry->trial_count)
