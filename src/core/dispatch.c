@@ -357,7 +357,7 @@ walk_some(struct wi_dispatcher *dispatcher, const unsigned char *first, uint64_t
 			chunk = wi_table_chunk(table, topic_flags & WEIR_TOPIC_MASK_);
 			if (topic_flags & WEIR_REPLAYED_ || !chunk) {
 				next += wi_record_length(event);
-				deliver_to_list(dispatcher, wi_table_find(table, topic_flags & WEIR_TOPIC_MASK_), event);
+				deliver_to_list(dispatcher, chunk ? wi_chunk_list(chunk, topic_flags) : NULL, event);
 				continue;
 			}
 			if (dispatcher->flags == topic_flags >> WEIR_HOPS_SHIFT_)

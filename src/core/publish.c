@@ -588,13 +588,12 @@ static inline __attribute__((always_inline)) const weir_item *
 write_alike(const struct many *many, const weir_item *item, uint64_t need, uint64_t room,
             unsigned char *record, const unsigned char *over, enum way way)
 {
-	const struct many copy = *many;         /* which the stores do not alias */
-	const weir_item *const last = copy.items + copy.count;
+	const weir_item *const last = many->items + many->count;
 	const unsigned char *end = record + room, *furthest = WI_MIN(end - need, over - 1);
 	const uint32_t size = item->size;
 
 	do {
-		if (!write_one(&copy, item, size, need, (uint64_t)(end - record), record, way))
+		if (!write_one(many, item, size, need, (uint64_t)(end - record), record, way))
 			break;
 		record += need;
 		item++;
@@ -606,7 +605,7 @@ write_alike(const struct many *many, const weir_item *item, uint64_t need, uint6
 static inline __attribute__((always_inline)) uint64_t
 write_all(const struct wi_producer *producer, const struct many *many, uint64_t position, enum way way)
 {
-	const struct many copy = *many;
+	const struct many copy = *many;         /* which the stores do not alias */
 	const weir_item *item = copy.items, *const last = item + copy.count;
 	const uint64_t limit = limit_of(producer), mask = producer->hot.mask;
 	const uint32_t size_max = producer->hot.size_max;
